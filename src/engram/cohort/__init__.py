@@ -1,0 +1,1 @@
+"""Who: the manifest, its validation, the exclusion flow, and synthetic phantoms."""

@@ -1,0 +1,233 @@
+"""One study file (YAML) read into one object. Every default is the paper's value, or says why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from engram.errors import ConfigError
+from engram.outcome import MONTHS_PER_UNIT
+
+Modality = Literal["PET", "CT"]
+Origin = Literal["PET", "CT", "Combined"]
+Family = Literal["clinical", "image", "multimodal"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Outcome(_Section):
+    """Which columns hold the outcome. Time zero and event are as the cohort defines them (paper 2.1: PFS)."""
+
+    time: str
+    unit: Literal["days", "weeks", "months", "years"]
+    event: str
+    name: str = "PFS"
+
+
+class Covariate(_Section):
+    """One clinical covariate, with its kind and unit declared; nothing is inferred from the values."""
+
+    kind: Literal["continuous", "categorical", "ordinal"]
+    unit: str | None = Field(None, description="unit of a continuous covariate; '1' where it has none")
+    column: str | None = Field(None, description="column of the manifest; the covariate's own name by default")
+    levels: tuple[str, ...] | None = Field(None, description="allowed levels; in order for an ordinal one")
+    missing: Literal["impute", "level"] = Field(
+        "impute",
+        description="'impute' from the training fold, or 'level': missing is a level of its own (R-ISS)",
+    )
+
+    @model_validator(mode="after")
+    def _declared(self) -> Covariate:
+        if self.kind == "continuous" and not self.unit:
+            raise ValueError("a continuous covariate needs its unit (write '1' where it has none)")
+        if self.kind == "continuous" and (self.levels or self.missing == "level"):
+            raise ValueError("levels and 'missing: level' are for categorical and ordinal covariates")
+        if self.kind == "ordinal" and not self.levels:
+            raise ValueError("an ordinal covariate needs its levels, lowest first")
+        return self
+
+
+class Images(_Section):
+    """Columns of the images, and how voxels become 8-bit frames (paper 2.2; windows are MedSAM2's habit)."""
+
+    ct: str = "ct"
+    pet: str = "pet"
+    labels: str | None = Field(None, description="column of the bone label map")
+    label_scheme: Literal["totalsegmentator_v2"] = "totalsegmentator_v2"
+    ct_window_hu: tuple[float, float] = Field((-500.0, 1300.0), description="bone window: level 400, width 1800")
+    pet_window_suv: tuple[float, float] = Field((0.0, 10.0), description="SUVbw at black and at white")
+
+    @model_validator(mode="after")
+    def _windows(self) -> Images:
+        for low, high in (self.ct_window_hu, self.pet_window_suv):
+            if not low < high:
+                raise ValueError(f"a window goes from low to high, not from {low} to {high}")
+        return self
+
+
+class Roi(_Section):
+    """A region of interest: a ready mask on the CT grid, or a region made from the bone label map (paper 2.2)."""
+
+    mask: str | None = Field(None, description="column of a ready mask on the CT grid")
+    region: Literal["spine_dilated", "skeleton"] | None = None
+    dilate_mm: float = Field(10.0, ge=0, description="dilation of the spine, in mm (the paper gives none)")
+    include_sacrum: bool = True
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Roi:
+        if (self.mask is None) == (self.region is None):
+            raise ValueError("give either 'mask' (a column) or 'region' (spine_dilated, skeleton)")
+        return self
+
+
+class Embedding(_Section):
+    """The frozen memory model and how it reads the slices (paper 2.3.1)."""
+
+    weights: str = Field("untrained-mini", description="a .pt file, a Hugging Face folder, or 'untrained-mini'")
+    weights_name: str | None = Field(None, description="name printed in tables; the file's own name by default")
+    resolution: int = Field(512, description="pixels a side; a mini model knows its own", ge=32)
+    prompting: Literal["all", "interleaved", "first"] = "interleaved"
+    stride: int = Field(2, ge=1, description="every second slice with mask (paper 2.3.1)")
+    map_size: Literal["native", "paper"] = Field(
+        "native",
+        description="'paper' stretches each map to 64 x 64 before the head; native is the memory's own size",
+    )
+
+
+class Models(_Section):
+    """Which rows are run. By default all that the data allow."""
+
+    families: tuple[Family, ...] = ("clinical", "image", "multimodal")
+    origins: tuple[Origin, ...] = ("PET", "CT", "Combined")
+
+
+class Training(_Section):
+    """DeepSurv and its heads (paper 2.3.3, 2.4.1). All of it happens inside the training part of a fold."""
+
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = (32,)
+    dropout: float = Field(0.3, ge=0, lt=1)
+    batch_norm: bool = True
+    learning_rate: float = Field(1e-3, gt=0)
+    schedule: Literal["cosine", "step"] = "cosine"
+    weight_decay: float = Field(1e-2, ge=0, description="decoupled, as in AdamW")
+    l2: float = Field(0.0, ge=0, description="the explicit penalty of the paper's loss; not with weight_decay")
+    clip_norm: float = Field(1.0, gt=0)
+    max_epochs: int = Field(200, ge=1)
+    patience: int = Field(20, ge=1)
+    inner_folds: int = Field(3, ge=1, description="inner splits whose median best epoch ends the training")
+    ties: Literal["breslow", "efron"] = "breslow"
+    cox_penalty: float = Field(0.1, gt=0, description="ridge penalty of the Cox model")
+
+    @model_validator(mode="after")
+    def _one_penalty(self) -> Training:
+        if self.weight_decay > 0 and self.l2 > 0:
+            raise ValueError("weight_decay and l2 are two forms of one penalty: set one of them to 0")
+        return self
+
+
+class Evaluation(_Section):
+    """Stratified cross-validation (paper 2.4.1)."""
+
+    folds: int = Field(5, ge=2)
+    time_quantiles: int = Field(4, ge=1, description="strata: event x time quantile")
+    seed: int = 0
+    max_missing: float = Field(0.4, ge=0, le=1, description="a covariate missing more often in training is dropped")
+
+
+class Truth(_Section):
+    """Columns of the true log-hazard; only a synthetic cohort has them. Never used by a model."""
+
+    clinical: str
+    imaging: str
+    total: str
+
+
+class StudyConfig(_Section):
+    """A whole study. `folder` is where its file lies; relative paths start there."""
+
+    name: str
+    manifest: Path
+    patient_id: str = "patient_id"
+    outcome: Outcome
+    covariates: dict[str, Covariate] = Field(default_factory=dict)
+    images: Images | None = None
+    rois: dict[str, Roi] = Field(default_factory=dict)
+    embedding: Embedding = Embedding()
+    models: Models = Models()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    truth: Truth | None = None
+    output: Path
+    store: Path | None = Field(None, description="folder of the embedding store; output/store by default")
+    source: str | None = Field(None, description="where the data come from, printed in the report")
+    folder: Path = Path()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StudyConfig:
+        if self.rois and self.images is None:
+            raise ValueError("rois need an 'images' section")
+        if self.images is not None and not self.rois:
+            raise ValueError("images need at least one region of interest under 'rois'")
+        needs_labels = [name for name, roi in self.rois.items() if roi.region]
+        if needs_labels and (self.images is None or self.images.labels is None):
+            raise ValueError(f"roi '{needs_labels[0]}' is made from a label map: set images.labels to its column")
+        if not self.covariates and self.images is None:
+            raise ValueError("a study needs covariates, images, or both")
+        return self
+
+    def resolve(self, path: Path) -> Path:
+        """A path of the study file, made absolute from the folder of the file."""
+        return path if path.is_absolute() else self.folder / path
+
+    @property
+    def run_dir(self) -> Path:
+        """Where results go."""
+        return self.resolve(self.output)
+
+    @property
+    def store_dir(self) -> Path:
+        """Where embeddings are kept."""
+        return self.resolve(self.store) if self.store else self.run_dir / "store"
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """The modalities that the chosen rows need."""
+        wanted = self.models.origins
+        return tuple(m for m in ("PET", "CT") if m in wanted or "Combined" in wanted)
+
+
+def load_config(path: Path) -> StudyConfig:
+    """Read a study file. Raises ConfigError naming every wrong field at once."""
+    try:
+        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: a study file is a mapping of fields (name, manifest, outcome, ...)")
+    if "folder" in raw:
+        raise ConfigError(f"{path}: 'folder' is not a field; paths start at the study file's own folder")
+    try:
+        return StudyConfig.model_validate({**raw, "folder": path.resolve().parent})
+    except ValidationError as error:
+        lines = [f"  - {_field(e['loc'])}: {_explain(e)}" for e in error.errors()]
+        raise ConfigError(f"{path}: {len(lines)} problem(s)\n" + "\n".join(lines)) from error
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location) or "study"
+
+
+def _explain(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "unknown field; see docs/study-file.md for the fields there are"
+    if error["loc"] and error["loc"][-1] == "unit" and error["type"] == "literal_error":
+        return f"unknown unit {error['input']!r}; use one of {', '.join(MONTHS_PER_UNIT)}"
+    value = "" if error["type"] in ("missing", "value_error") else f" (value: {error['input']!r})"
+    return f"{error['msg'].removeprefix('Value error, ')}{value}"

@@ -1,0 +1,1 @@
+"""Folds, in-fold preprocessing, training, statistics and saved results."""

@@ -1,0 +1,155 @@
+"""The saved results of a study: what the report prints, and nothing else (documented in docs/results.md)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engram.errors import StorageError
+from engram.files import write_text
+
+SCHEMA_VERSION = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RowResult(_Record):
+    """One model on all folds. Lists have one value a fold, in fold order; None where a fold allows none."""
+
+    name: str
+    family: Literal["clinical", "image", "multimodal"]
+    modality: str  # "PET", "CT", "Combined" or "-"
+    roi: str  # "-" where the model sees no image
+    encoder: str  # "MedSAM2", "untrained-mini", ... or "-"
+    head: str  # "averaging" or "-"
+    fusion: str  # "concatenation" or "-"
+    survival: str  # "DeepSurv" or "ridge Cox"
+    c_index: list[float | None]  # Harrell's c on each test fold
+    mean: float | None
+    se: float | None  # sd / sqrt(folds)
+    p: float | None  # one-sided one-sample t-test of c against 0.5, as in the paper
+    true_c_index: list[float | None] | None = None  # c of the true log-hazard on the same test folds
+    true_mean: float | None = None
+
+
+class Curve(_Record):
+    """A Kaplan-Meier curve as steps, in months; `at_risk` is counted at the result's `ticks_months`."""
+
+    label: str
+    n: int
+    events: int
+    time_months: list[float]
+    survival: list[float]
+    lower: list[float]
+    upper: list[float]
+    at_risk: list[int]
+
+
+class RiskGroups(_Record):
+    """Curves of the first and fourth quartile of risk of one row (paper Figure 4)."""
+
+    row: str
+    curves: list[Curve]
+    ticks_months: list[float]
+    logrank_p: float | None
+
+
+class FlowStep(_Record):
+    """One box of the exclusion flow (paper Figure 1): how many were left out here, why, and how many remain."""
+
+    stage: Literal["imaging", "clinical", "outcome"]
+    title: str
+    excluded: int
+    reasons: dict[str, int]
+    remaining: int
+
+
+class Flow(_Record):
+    """The exclusion flow. `pool` counts the rows of the manifest."""
+
+    pool: int
+    steps: list[FlowStep]
+    analysed: int
+
+
+class Characteristic(_Record):
+    """One line of the cohort table: a covariate, or a level of it."""
+
+    variable: str
+    level: str  # "" for a continuous covariate
+    value: str  # "62.5 (9.7)" or "49 (21.6 %)"
+    missing: int
+
+
+class CohortSummary(_Record):
+    """The cohort as analysed. Times in months."""
+
+    n: int
+    events: int
+    censored: int
+    median_time: float
+    median_time_events: float | None
+    median_time_censored: float | None
+    median_follow_up: float | None  # reverse Kaplan-Meier
+    endpoint: str
+    characteristics: list[Characteristic]
+
+
+class FoldSummary(_Record):
+    """One test fold."""
+
+    n: int
+    events: int
+
+
+class Provenance(_Record):
+    """What the numbers were made with. No dates, so that equal runs give equal files."""
+
+    engram: str
+    python: str
+    libraries: dict[str, str]
+    study_digest: str  # of the study file's content
+    manifest_digest: str
+    weights: str | None  # name printed in tables
+    weights_digest: str | None
+    untrained_weights: bool
+    protocol: dict[str, str | int | float | bool | list[float]]
+    protocol_digest: str | None
+    seed: int
+
+
+class StudyResults(_Record):
+    """Everything that the report prints."""
+
+    schema_version: int = SCHEMA_VERSION
+    study: str
+    source: str | None
+    synthetic: bool
+    warnings: list[str]
+    flow: Flow
+    cohort: CohortSummary
+    folds: list[FoldSummary]
+    rows: list[RowResult]
+    risk_groups: RiskGroups | None
+    provenance: Provenance
+
+
+def save_results(results: StudyResults, path: Path) -> Path:
+    """Write `results.json` atomically."""
+    return write_text(path, results.model_dump_json(indent=2) + "\n")
+
+
+def load_results(path: Path) -> StudyResults:
+    """Read `results.json`; raises StorageError where it is missing, damaged or of another version."""
+    try:
+        return StudyResults.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StorageError(f"{path}: no results here yet. Run 'engram evaluate' first.") from error
+    except ValidationError as error:
+        raise StorageError(
+            f"{path}: not results of this version of Engram. Run 'engram evaluate' again."
+        ) from error

@@ -1,0 +1,1 @@
+"""A frozen SAM 2 family model reads the slices; its memory is the embedding."""

@@ -1,0 +1,1 @@
+"""Renders saved results; computes nothing."""

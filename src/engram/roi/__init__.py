@@ -1,0 +1,1 @@
+"""Where: bone labels, regions, and the box of each slice."""

@@ -1,0 +1,1 @@
+"""Cox loss, DeepSurv, ridge Cox, metrics and curves."""

@@ -1,0 +1,79 @@
+"""The study table: the one record at which the image column and the statistics column meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from engram.outcome import SurvivalOutcome
+
+
+class EmbeddingKey(NamedTuple):
+    """Names one embedding of every patient."""
+
+    modality: str  # "PET" or "CT"
+    roi: str
+    readout: str = "final"
+
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PatientFeatures:
+    """All that a model may look at: no outcome in it.
+
+    ids: n patient ids, unique.
+    covariates: (n, p) raw, un-imputed covariates; columns are named by the study file.
+    embeddings: float32 (n, entries, channels, height, width) for each key, in the order of `ids`.
+    """
+
+    ids: tuple[str, ...]
+    covariates: pd.DataFrame
+    embeddings: Mapping[EmbeddingKey, FloatArray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = len(self.ids)
+        if len(set(self.ids)) != n:
+            raise ValueError("patient ids must be unique")
+        if len(self.covariates) != n:
+            raise ValueError(f"{len(self.covariates)} rows of covariates for {n} patients")
+        for key, array in self.embeddings.items():
+            if array.shape[0] != n or array.ndim != 5:
+                raise ValueError(f"embedding {key}: expected ({n}, entries, channels, h, w), got {array.shape}")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def subset(self, index: npt.NDArray[np.intp]) -> PatientFeatures:
+        """The patients of `index`, in that order, as a copy that shares no memory with the whole."""
+        return PatientFeatures(
+            tuple(self.ids[i] for i in index),
+            self.covariates.iloc[index].reset_index(drop=True).copy(),
+            {key: array[index] for key, array in self.embeddings.items()},
+        )
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """One row a patient: what a model may see (`features`) and what happened (`outcome`)."""
+
+    features: PatientFeatures
+    outcome: SurvivalOutcome
+
+    def __post_init__(self) -> None:
+        if len(self.features) != len(self.outcome):
+            raise ValueError(f"{len(self.features)} patients but {len(self.outcome)} outcomes")
+
+    def __len__(self) -> int:
+        return len(self.outcome)
+
+    def subset(self, index: npt.NDArray[np.intp] | Sequence[int]) -> StudyTable:
+        """The patients of `index`, in that order, as a copy that shares no memory with the whole."""
+        chosen = np.asarray(index, dtype=np.intp)
+        return StudyTable(self.features.subset(chosen), self.outcome.subset(chosen))
