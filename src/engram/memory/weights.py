@@ -1,0 +1,135 @@
+"""Loading memory models: official checkpoints, Hugging Face folders, and a small untrained one."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Sam2VideoModel
+
+from engram.errors import WeightsError
+from engram.files import canonical_json
+from engram.memory.backbone import Sam2Backbone
+from engram.memory.conversion import State, convert_state, infer_config
+from engram.memory.mini import UNTRAINED_MINI, untrained_mini
+
+
+def load_backbone(
+    path_or_name: str | Path,
+    *,
+    resolution: int = 512,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    name: str | None = None,
+) -> Sam2Backbone:
+    """A frozen model from an official `.pt` file, a Hugging Face folder, or the name `untrained-mini`.
+
+    resolution: pixels a side that slices are resized to (MedSAM2 512, SAM 2 1024); the untrained mini model has
+    its own. name: what tables print; by default the name of the file. Nothing is ever downloaded.
+    Raises WeightsError where the file is missing, not a checkpoint, or of another architecture, naming the keys.
+    """
+    if str(path_or_name) == UNTRAINED_MINI:
+        return _backbone(untrained_mini(), UNTRAINED_MINI, device, dtype, untrained=True)
+    path = Path(path_or_name)
+    if path.is_dir():
+        model = _from_folder(path, resolution)
+    elif path.is_file():
+        model = _from_official(path, resolution)
+    else:
+        raise WeightsError(
+            f"{path}: no such file or folder. Give an official SAM 2 / MedSAM2 .pt file, a Hugging Face folder, "
+            f"or '{UNTRAINED_MINI}'."
+        )
+    return _backbone(model, name or path.stem, device, dtype)
+
+
+def _backbone(
+    model: Sam2VideoModel, name: str, device: str, dtype: torch.dtype, *, untrained: bool = False
+) -> Sam2Backbone:
+    digest = weights_digest(model)
+    return Sam2Backbone(model.to(device=device, dtype=dtype), name=name, digest=digest, untrained=untrained)
+
+
+def _from_official(path: Path, resolution: int) -> Sam2VideoModel:
+    official = _read_checkpoint(path)
+    try:
+        model = Sam2VideoModel(infer_config(official, resolution=resolution))
+        _load_strictly(model, convert_state(official))
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+    return model
+
+
+def _read_checkpoint(path: Path) -> Mapping[str, torch.Tensor]:
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path}: cannot be read as a checkpoint of tensors ({reason})") from error
+    state = content.get("model") if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise WeightsError(f"{path}: expected {{'model': state_dict}}, as SAM 2 and MedSAM2 are published")
+    return state
+
+
+def _load_strictly(model: Sam2VideoModel, state: State) -> None:
+    own = model.state_dict()
+    complaints = [
+        ("missing", sorted(set(own) - set(state))),
+        ("unknown", sorted(set(state) - set(own))),
+        (
+            "of another shape",
+            [f"{k} {tuple(state[k].shape)}, expected {tuple(own[k].shape)}" for k in sorted(own)
+             if k in state and state[k].shape != own[k].shape],
+        ),
+    ]  # fmt: skip
+    found = [f"{len(keys)} {kind}: {_some(keys)}" for kind, keys in complaints if keys]
+    if found:
+        raise WeightsError(f"not a checkpoint of this architecture; tensors {'; '.join(found)}")
+    model.load_state_dict(state, strict=True)
+
+
+def _some(keys: list[str], most: int = 5) -> str:
+    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
+
+
+def _from_folder(folder: Path, resolution: int) -> Sam2VideoModel:
+    for needed in ("config.json", "model.safetensors"):
+        if not (folder / needed).is_file():
+            raise WeightsError(f"{folder}: not a Hugging Face folder of a SAM 2 model: it has no {needed}")
+    try:
+        model, report = Sam2VideoModel.from_pretrained(
+            folder, local_files_only=True, output_loading_info=True, use_safetensors=True
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{folder}: cannot be loaded as a SAM 2 video model ({error})") from error
+    bad = [f"{kind}: {_some(sorted(map(str, report[kind])))}" for kind in _STRICT if report.get(kind)]
+    if bad:
+        raise WeightsError(f"{folder}: not a checkpoint of this architecture; {'; '.join(bad)}")
+    if model.config.image_size != resolution:
+        own = model.config.image_size
+        raise WeightsError(
+            f"{folder}: this model reads slices of {own} pixels, but the study asks for {resolution}. "
+            f"Set embedding.resolution to {own}, or correct the folder's config.json."
+        )
+    return model
+
+
+_STRICT = ("missing_keys", "unexpected_keys", "mismatched_keys")
+
+
+def weights_digest(model: Sam2VideoModel) -> str:
+    """SHA-256 (hex) of the names, shapes and bytes of all tensors, and of the configuration."""
+    sha = hashlib.sha256()
+    config = model.config.to_dict()
+    for volatile in ("transformers_version", "_name_or_path", "architectures", "dtype", "torch_dtype"):
+        config.pop(volatile, None)
+    sha.update(canonical_json(config).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        sha.update(f"{name}{tuple(tensor.shape)}".encode())
+        sha.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return sha.hexdigest()
