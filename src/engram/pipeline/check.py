@@ -1,0 +1,106 @@
+"""The first stage: who can be analysed, and why the others cannot."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engram.cohort.manifest import Cohort, PatientRecord, check_analysable, read_manifest
+from engram.config import StudyConfig
+from engram.errors import ImagingError, PatientError
+from engram.files import read_json, write_json, write_text
+from engram.jobs import run_jobs
+from engram.pipeline.console import Console
+from engram.pipeline.folders import RunFolder
+from engram.pipeline.patients import check_key, open_patient, patient_digests
+
+
+@dataclass(frozen=True)
+class CheckedCohort:
+    """The cohort after its images have been read. `digests`: of each patient's files, by patient id."""
+
+    cohort: Cohort
+    digests: dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class _Job:
+    record: PatientRecord
+    config: StudyConfig
+    cache: Path
+
+
+@dataclass(frozen=True)
+class _Found:
+    digests: dict[str, str]
+    error: ImagingError | None
+
+
+def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCohort:
+    """Validate the manifest and read every image of every patient; one bad patient stops no other.
+
+    Writes exclusions.csv. Raises ManifestError where the table is wrong as a whole, CohortError where too little is
+    left.
+    """
+    cohort, digests = read_manifest(config), {}
+    if config.images is not None:
+        cohort, digests = _read_images(cohort, config, workers, console)
+    write_exclusions(cohort, RunFolder.of(config).exclusions)
+    check_analysable([r.event for r in cohort.records], len(cohort.records), config.evaluation.folds)
+    return CheckedCohort(cohort, digests)
+
+
+def _read_images(
+    cohort: Cohort, config: StudyConfig, workers: int, console: Console
+) -> tuple[Cohort, dict[str, dict[str, str]]]:
+    jobs = [_Job(record, config, RunFolder.of(config).checks) for record in cohort.records]
+    with console.stage("Reading images") as progress:
+        found = run_jobs(_check_patient, jobs, workers=workers, progress=progress)
+    digests = {job.record.patient_id: f.digests for job, f in zip(jobs, found, strict=True)}
+    return cohort.exclude([f.error for f in found if f.error is not None]), digests
+
+
+def _check_patient(job: _Job) -> _Found:
+    try:
+        digests = patient_digests(job.record)
+    except ImagingError as error:
+        return _Found({}, error)
+    cached = job.cache / f"{check_key(job.config, digests)}.json"
+    if cached.is_file():
+        return _Found(digests, _error_of(read_json(cached), job.record))
+    try:
+        open_patient(job.record, job.config)
+    except ImagingError as error:
+        write_json(cached, {"error": error_fields(error)})
+        return _Found(digests, error)
+    write_json(cached, {"error": None})
+    return _Found(digests, None)
+
+
+def _error_of(saved: dict[str, Any], record: PatientRecord) -> ImagingError | None:
+    fields = saved["error"]
+    if fields is None:
+        return None
+    # The same files may now belong to another row of the manifest.
+    return ImagingError(
+        record.patient_id, fields["reason"], mend=fields["mend"], file=fields["file"],
+        column=fields["column"], value=fields["value"], row=record.row,
+    )  # fmt: skip
+
+
+def error_fields(error: PatientError) -> dict[str, Any]:
+    """What is worth keeping of a patient's error, without the patient."""
+    return {name: getattr(error, name) for name in ("reason", "file", "column", "value", "mend")}
+
+
+def write_exclusions(cohort: Cohort, path: Path) -> Path:
+    """CSV with one line for each problem that left a patient out."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["row", "patient_id", "stage", "reason", "file", "column", "value", "mend"])
+    for e in cohort.excluded:
+        writer.writerow([e.row, e.patient_id, e.stage, e.reason, e.file, e.column, e.value, e.mend])
+    return write_text(path, stream.getvalue())

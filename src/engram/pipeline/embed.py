@@ -1,0 +1,207 @@
+"""The second stage: the memory embeddings of every patient, kept under their content's address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engram.config import Modality, StudyConfig
+from engram.cohort.manifest import PatientRecord
+from engram.errors import CohortError, StorageError
+from engram.files import atomic_write, digest, read_json, write_json
+from engram.imaging.frames import to_frames
+from engram.jobs import run_jobs
+from engram.memory.backbone import Sam2Backbone
+from engram.memory.mini import UNTRAINED_MINI
+from engram.memory.protocol import Protocol
+from engram.memory.store import EmbeddingStore, embedding_key
+from engram.memory.study import final_memories
+from engram.memory.weights import load_backbone
+from engram.pipeline.check import CheckedCohort
+from engram.pipeline.console import Console
+from engram.pipeline.folders import RunFolder
+from engram.pipeline.patients import IMAGE_VERSION, PatientImages, images_section, open_patient, roi_recipe
+from engram.roi.boxes import slice_boxes
+from engram.roi.overlay import contact_sheet
+
+
+@dataclass(frozen=True)
+class Request:
+    """One embedding of one patient, and its address in the store."""
+
+    modality: Modality
+    roi: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What the embeddings of a study are and where. `keys`: patient id -> "PET|spine" -> key."""
+
+    weights: str
+    weights_digest: str
+    untrained: bool
+    protocol: dict[str, Any]
+    protocol_digest: str
+    keys: dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class _Job:
+    record: PatientRecord
+    requests: tuple[Request, ...]
+
+
+def protocol_of(config: StudyConfig) -> Protocol:
+    """The reading protocol that a study file asks for."""
+    return Protocol(prompting=config.embedding.prompting, stride=config.embedding.stride)
+
+
+def embed(config: StudyConfig, checked: CheckedCohort, *, workers: int, console: Console) -> Embedded:
+    """Embed every patient who is not in the store yet, and write embeddings.json.
+
+    May be killed at any moment: a finished patient is not computed again. Raises WeightsError, StorageError.
+    """
+    backbone = _load(config)
+    jobs = _missing(config, checked, backbone)
+    store = EmbeddingStore(config.store_dir)
+    keys = {
+        record.patient_id: {f"{r.modality}|{r.roi}": r.key for r in _requests(config, record, checked, backbone)}
+        for record in checked.cohort.records
+    }
+    n_missing = sum(any(r.key not in store for r in job.requests) for job in jobs)
+    console.say(f"Embedding with {backbone.name}: {n_missing} of {len(keys)} patients to do")
+    with console.stage("Embedding") as progress:
+        run_jobs(
+            _embed_patient, jobs, workers=workers, progress=progress, prepare=_prepare, prepare_with=(config,)
+        )
+    protocol = protocol_of(config)
+    made = Embedded(
+        weights=backbone.name,
+        weights_digest=backbone.digest,
+        untrained=backbone.untrained,
+        protocol=_protocol_fields(config, protocol, backbone),
+        protocol_digest=protocol.digest,
+        keys=keys,
+    )
+    _save(made, config, checked.cohort.digest)
+    return made
+
+
+def _load(config: StudyConfig) -> Sam2Backbone:
+    wanted = config.embedding
+    known = wanted.weights == UNTRAINED_MINI
+    source = wanted.weights if known else config.resolve(Path(wanted.weights))
+    return load_backbone(source, resolution=wanted.resolution, name=wanted.weights_name)
+
+
+def _requests(
+    config: StudyConfig, record: PatientRecord, checked: CheckedCohort, backbone: Sam2Backbone
+) -> tuple[Request, ...]:
+    digests = checked.digests[record.patient_id]
+    return tuple(
+        Request(modality, roi, _key(config, modality, roi, digests, backbone))
+        for modality in config.modalities
+        for roi in config.rois
+    )
+
+
+def _key(config: StudyConfig, modality: Modality, roi: str, digests: dict[str, str], backbone: Sam2Backbone) -> str:
+    # PET lies on the CT's grid, so it depends on both files; CT depends on itself alone.
+    needed = ("ct",) if modality == "CT" else ("ct", "pet")
+    return embedding_key(
+        modality=modality,
+        image_digests={name: digests[name] for name in needed if name in digests},
+        window=_window(config, modality),
+        roi=roi_recipe(roi, config, digests),
+        protocol_digest=digest([protocol_of(config).digest, IMAGE_VERSION]),
+        weights_digest=backbone.digest,
+    )
+
+
+def _window(config: StudyConfig, modality: Modality) -> tuple[float, float]:
+    images = images_section(config)
+    return images.ct_window_hu if modality == "CT" else images.pet_window_suv
+
+
+def _missing(config: StudyConfig, checked: CheckedCohort, backbone: Sam2Backbone) -> list[_Job]:
+    store = EmbeddingStore(config.store_dir)
+    jobs = [_Job(record, _requests(config, record, checked, backbone)) for record in checked.cohort.records]
+    return [job for job in jobs if any(r.key not in store for r in job.requests)]
+
+
+class _Worker:
+    """What a worker process loads once."""
+
+    config: StudyConfig
+    backbone: Sam2Backbone
+
+
+def _prepare(config: StudyConfig) -> None:
+    _Worker.config, _Worker.backbone = config, _load(config)
+
+
+def _embed_patient(job: _Job) -> None:
+    config, store = _Worker.config, EmbeddingStore(_Worker.config.store_dir)
+    patient = open_patient(job.record, config)
+    for modality in config.modalities:
+        wanted = [r for r in job.requests if r.modality == modality and r.key not in store]
+        if wanted:
+            _embed_modality(patient, modality, wanted, store)
+
+
+def _embed_modality(
+    patient: PatientImages, modality: Modality, wanted: Sequence[Request], store: EmbeddingStore
+) -> None:
+    config, backbone, protocol = _Worker.config, _Worker.backbone, protocol_of(_Worker.config)
+    volume = patient.pair.volume(modality)
+    frames = to_frames(volume, _window(config, modality))
+    boxes = {r.roi: slice_boxes(patient.masks[r.roi], stride=protocol.stride) for r in wanted}
+    memories = final_memories(backbone, frames, boxes, protocol, entries=backbone.memories_seen)
+    for r in wanted:
+        picture = contact_sheet(frames, patient.masks[r.roi], boxes[r.roi], volume.grid.spacing_mm)
+        atomic_write(store.picture_path(r.key), lambda stream, png=picture: stream.write(png))
+        store.save(r.key, memories[r.roi])  # last: a key in the store has its picture
+
+
+def _protocol_fields(config: StudyConfig, protocol: Protocol, backbone: Sam2Backbone) -> dict[str, Any]:
+    images = images_section(config)
+    return {
+        "prompting": protocol.prompting,
+        "prompt": "tight box of each slice",
+        "stride": protocol.stride,
+        "direction": "superior to inferior",
+        "resolution_px": backbone.image_size,
+        "bank_dtype": protocol.bank_dtype,
+        "ct_window_hu": list(images.ct_window_hu),
+        "pet_window_suv": list(images.pet_window_suv),
+        "read_out": "final two memory entries",
+    }
+
+
+def _study_digest(config: StudyConfig, manifest_digest: str) -> str:
+    """Of all in the study file that the embeddings depend on."""
+    sections = config.model_dump(mode="json", include={"images", "rois", "embedding", "models", "store", "output"})
+    return digest({"sections": sections, "manifest": manifest_digest})
+
+
+def _save(made: Embedded, config: StudyConfig, manifest_digest: str) -> None:
+    content = {"study": _study_digest(config, manifest_digest), **made.__dict__}
+    write_json(RunFolder.of(config).embeddings, content)
+
+
+def load_embedded(config: StudyConfig, manifest_digest: str) -> Embedded:
+    """Read embeddings.json. Raises CohortError where there is none, or the study has changed since."""
+    path = RunFolder.of(config).embeddings
+    if not path.is_file():
+        raise CohortError(f"{path}: no embeddings here yet. Run 'engram embed' (or 'engram run') first.")
+    content = read_json(path)
+    study = content.pop("study", None)
+    if study != _study_digest(config, manifest_digest):
+        raise CohortError(f"{path}: the study file or the manifest has changed since. Run 'engram embed' again.")
+    try:
+        return Embedded(**content)
+    except TypeError as error:
+        raise StorageError(f"{path}: of another version of Engram. Run 'engram embed' again.") from error

@@ -1,0 +1,50 @@
+"""Where a run keeps its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engram.config import StudyConfig
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run folder. `cache` may be deleted at any time: it only saves work."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, config: StudyConfig) -> RunFolder:
+        """The run folder that a study file asks for."""
+        return cls(config.run_dir)
+
+    @property
+    def exclusions(self) -> Path:
+        """CSV: every patient left out, with reason and mend."""
+        return self.root / "exclusions.csv"
+
+    @property
+    def embeddings(self) -> Path:
+        """JSON: the store keys of every patient, and what they were made with."""
+        return self.root / "embeddings.json"
+
+    @property
+    def results(self) -> Path:
+        """JSON: everything that the report prints."""
+        return self.root / "results.json"
+
+    @property
+    def out_of_fold(self) -> Path:
+        """CSV: the out-of-fold risk of every patient under every row."""
+        return self.root / "out_of_fold_risks.csv"
+
+    @property
+    def checks(self) -> Path:
+        """Cache of what was found in each patient's images."""
+        return self.root / "cache" / "checks"
+
+    @property
+    def folds(self) -> Path:
+        """Cache of finished (row, fold) jobs."""
+        return self.root / "cache" / "folds"

@@ -1,0 +1,74 @@
+"""One patient's files: their digests, and from files to images and masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engram.cohort.manifest import PatientRecord
+from engram.config import Images, StudyConfig
+from engram.errors import ImagingError, StorageError
+from engram.files import digest, file_digest
+from engram.imaging.study import ImagePair, load_pair
+from engram.roi.build import build_rois
+from engram.roi.regions import Mask
+
+# Raised by hand whenever reading, alignment or regions change a voxel, so that no old result is read back.
+IMAGE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class PatientImages:
+    """Scans and regions of one patient, all on one grid."""
+
+    pair: ImagePair
+    masks: dict[str, Mask]
+
+
+def images_section(config: StudyConfig) -> Images:
+    """The study file's section on images; only studies with images get here."""
+    if config.images is None:
+        raise ValueError("this study has no images")
+    return config.images
+
+
+def open_patient(record: PatientRecord, config: StudyConfig) -> PatientImages:
+    """Read, align and check everything of one patient. Raises ImagingError."""
+    pair = load_pair(record.ct, record.pet, patient_id=record.patient_id)
+    masks = build_rois(
+        config.rois,
+        scheme=images_section(config).label_scheme,
+        labels_path=record.labels,
+        mask_paths=record.masks,
+        grid=pair.grid,
+        patient_id=record.patient_id,
+    )
+    return PatientImages(pair, masks)
+
+
+def patient_digests(record: PatientRecord) -> dict[str, str]:
+    """SHA-256 of each file of a patient: ct, pet, labels, mask:<roi>. Raises ImagingError where one is unreadable."""
+    files = {"ct": record.ct, "pet": record.pet, "labels": record.labels}
+    files |= {f"mask:{roi}": path for roi, path in record.masks.items()}
+    try:
+        return {name: file_digest(path) for name, path in files.items() if path is not None}
+    except StorageError as error:
+        raise ImagingError(
+            record.patient_id, "image file unreadable", value=str(error), mend="Check the file and its permissions."
+        ) from error
+
+
+def roi_recipe(name: str, config: StudyConfig, digests: dict[str, str]) -> dict[str, Any]:
+    """All that decides the mask of a region: its settings, the file it is made from, and the code's version."""
+    roi = config.rois[name]
+    if roi.mask is not None:
+        return {"mask": digests[f"mask:{name}"], "image_version": IMAGE_VERSION}
+    settings = {"region": roi.region, "dilate_mm": roi.dilate_mm, "include_sacrum": roi.include_sacrum}
+    scheme = images_section(config).label_scheme
+    return {**settings, "scheme": scheme, "labels": digests["labels"], "image_version": IMAGE_VERSION}
+
+
+def check_key(config: StudyConfig, digests: dict[str, str]) -> str:
+    """The address of what was found in a patient's images."""
+    recipes = {name: roi_recipe(name, config, digests) for name in config.rois}
+    return digest({"digests": digests, "rois": recipes, "image_version": IMAGE_VERSION})
