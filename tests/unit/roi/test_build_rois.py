@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+from engram.config import Roi
+from engram.errors import ImagingError
+from engram.imaging.volume import Grid
+from engram.roi import build
+from engram.roi.build import build_rois
+from engram.roi.regions import skeleton, spine_dilated
+
+GRID = Grid((20, 24, 24), (3.0, 1.0, 1.0))
+V2 = "totalsegmentator_v2"
+READY, SPINE, SKELETON = Roi(mask="tumour"), Roi(region="spine_dilated"), Roi(region="skeleton")
+
+
+def anatomy() -> np.ndarray:
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[10:14, 10:14, 10:14] = 29
+    labels[2:5, 3:6, 3:6] = 77
+    return labels
+
+
+def rois_of(rois, *, labels_path=None, mask_paths=None):
+    return build_rois(
+        rois, scheme=V2, labels_path=labels_path, mask_paths=mask_paths or {}, grid=GRID, patient_id="P9"
+    )
+
+
+def test_regions_and_ready_masks_in_the_order_of_the_study(write):
+    labels_path = write(anatomy(), "labels.nii.gz", spacing=(1.0, 1.0, 3.0))
+    tumour = write((anatomy() == 77).astype(np.uint8), "tumour.nii.gz", spacing=(1.0, 1.0, 3.0))
+    masks = rois_of(
+        {"bone": SKELETON, "tumour": READY, "spine": SPINE}, labels_path=labels_path, mask_paths={"tumour": tumour}
+    )
+    assert list(masks) == ["bone", "tumour", "spine"]
+    spine = spine_dilated(anatomy(), GRID.spacing_mm, scheme=V2)
+    np.testing.assert_array_equal(masks["spine"], spine)
+    np.testing.assert_array_equal(masks["bone"], skeleton(anatomy(), GRID.spacing_mm, scheme=V2))
+    np.testing.assert_array_equal(masks["tumour"], anatomy() == 77)
+
+
+def test_the_settings_of_each_region_are_used(write):
+    path = write(anatomy(), spacing=(1.0, 1.0, 3.0))
+    thin = Roi(region="spine_dilated", dilate_mm=0.0)
+    masks = rois_of({"thin": thin, "thick": SPINE}, labels_path=path)
+    np.testing.assert_array_equal(masks["thin"], anatomy() == 29)
+    assert masks["thick"].sum() > masks["thin"].sum()
+
+
+def test_the_slow_step_is_shared(write, monkeypatch):
+    calls = []
+    monkeypatch.setattr(build, "spine_dilated", lambda *a, **k: calls.append(k) or spine_dilated(*a, **k))
+    rois_of({"spine": SPINE, "bone": SKELETON}, labels_path=write(anatomy(), spacing=(1.0, 1.0, 3.0)))
+    assert len(calls) == 1
+
+
+def test_ready_masks_need_no_label_map(write):
+    path = write((anatomy() == 77).astype(np.uint8), spacing=(1.0, 1.0, 3.0))
+    assert list(rois_of({"tumour": READY}, mask_paths={"tumour": path})) == ["tumour"]
+
+
+def refused(rois, **paths) -> ImagingError:
+    with pytest.raises(ImagingError, match="P9") as caught:
+        rois_of(rois, **paths)
+    return caught.value
+
+
+def test_files_not_given():
+    error = refused({"lesion": READY})
+    assert (error.reason, error.column) == ("mask of 'lesion' not given", "tumour")
+    assert refused({"spine": SPINE}).reason == "label map not given"
+
+
+def test_a_map_without_vertebrae(write):
+    path = write(np.where(anatomy() == 77, 77, 0).astype(np.uint8), spacing=(1.0, 1.0, 3.0))
+    error = refused({"bone": SKELETON, "spine": SPINE}, labels_path=path)
+    assert (error.reason, error.file) == ("mask of 'spine' is empty", str(path))
