@@ -152,7 +152,9 @@ class StudyConfig(_Section):
 
     name: str
     manifest: Path
-    patient_id: str = "patient_id"
+    patient_id: str | None = Field(
+        "patient_id", description="column of the id; null: rows are 'row-2', 'row-3', ..."
+    )
     outcome: Outcome
     covariates: dict[str, Covariate] = Field(default_factory=dict)
     images: Images | None = None

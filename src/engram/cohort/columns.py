@@ -1,0 +1,142 @@
+"""Whether the study file and the header of the cohort table fit each other, before any patient is read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from engram.cohort.cells import Sheet, is_missing
+from engram.config import Covariate, StudyConfig
+from engram.errors import Problem
+
+_LISTED_COLUMNS = 20
+_ANSWERS = ("outcome", "truth")
+
+
+@dataclass(frozen=True)
+class _Role:
+    """What the study file uses a column for. `field` is the place in the study file, as 'outcome.time'."""
+
+    field: str
+    column: str
+
+    @property
+    def section(self) -> str:
+        return self.field.split(".")[0]
+
+
+def covariate_column(name: str, covariate: Covariate) -> str:
+    """The column of a covariate: the one it declares, or its own name."""
+    return covariate.column or name
+
+
+def check_columns(config: StudyConfig, sheet: Sheet) -> list[Problem]:
+    """All that is wrong with the columns as the study file declares them.
+
+    Missing columns (with the nearest name there is), columns of two uses (leakage, where one is a covariate),
+    and levels that cannot be told apart from each other or from a missing cell.
+    """
+    roles = list(_roles(config))
+    absent = [_absent(role, sheet.columns) for role in roles if role.column not in sheet.columns]
+    return [*absent, *_clashes(roles), *_unreadable_levels(config), *_sibling_levels(config, sheet)]
+
+
+def _roles(config: StudyConfig) -> Iterator[_Role]:
+    if config.patient_id is not None:
+        yield _Role("patient_id", config.patient_id)
+    yield _Role("outcome.time", config.outcome.time)
+    yield _Role("outcome.event", config.outcome.event)
+    for name, covariate in config.covariates.items():
+        yield _Role(f"covariates.{name}", covariate_column(name, covariate))
+    yield from _image_roles(config)
+    if config.truth is not None:
+        yield _Role("truth.clinical", config.truth.clinical)
+        yield _Role("truth.imaging", config.truth.imaging)
+        yield _Role("truth.total", config.truth.total)
+
+
+def _image_roles(config: StudyConfig) -> Iterator[_Role]:
+    if config.images is None:
+        return
+    if "CT" in config.modalities:
+        yield _Role("images.ct", config.images.ct)
+    if "PET" in config.modalities:
+        yield _Role("images.pet", config.images.pet)
+    if config.images.labels is not None:
+        yield _Role("images.labels", config.images.labels)
+    for name, roi in config.rois.items():
+        if roi.mask is not None:
+            yield _Role(f"rois.{name}.mask", roi.mask)
+
+
+def _absent(role: _Role, columns: tuple[str, ...]) -> Problem:
+    by_lower = {column.lower(): column for column in columns}
+    near = get_close_matches(role.column.lower(), list(by_lower), n=1)
+    shown = ", ".join(columns[:_LISTED_COLUMNS]) + (", ..." if len(columns) > _LISTED_COLUMNS else "")
+    guess = f"Did you mean '{by_lower[near[0]]}'? " if near else ""
+    mend = f"{guess}Set {role.field} in the study file to one of: {shown}."
+    return Problem(f"the table has no such column, but {role.field} names it", mend, column=role.column)
+
+
+def _clashes(roles: list[_Role]) -> list[Problem]:
+    uses: dict[str, list[_Role]] = defaultdict(list)
+    for role in roles:
+        uses[role.column].append(role)
+    return [_clash(column, users) for column, users in uses.items() if not _may_share(users)]
+
+
+def _may_share(users: list[_Role]) -> bool:
+    return len(users) == 1 or all(role.section == "rois" for role in users)
+
+
+def _clash(column: str, users: list[_Role]) -> Problem:
+    fields = " and ".join(role.field for role in users)
+    covariates = [role.field for role in users if role.section == "covariates"]
+    others = [role.section for role in users if role.section != "covariates"]
+    if covariates and any(section in _ANSWERS for section in others):
+        what = f"leakage: {fields} are one column, so the model would be given the answer"
+        return Problem(what, f"Remove {covariates[0]} from the study file.", column=column)
+    if covariates and "patient_id" in others:
+        what = f"leakage: {fields} are one column, so the model could know each patient by name"
+        return Problem(what, f"Remove {covariates[0]} from the study file.", column=column)
+    return Problem(f"{fields} are one column", "Give each a column of its own.", column=column)
+
+
+def _unreadable_levels(config: StudyConfig) -> list[Problem]:
+    return [
+        Problem(
+            f"level {level!r} of covariates.{name} reads as a missing cell",
+            "Give the level another name, in the study file and in the table.",
+            column=covariate_column(name, covariate),
+            value=level,
+        )
+        for name, covariate in config.covariates.items()
+        for level in covariate.levels or ()
+        if is_missing(level)
+    ]
+
+
+def _sibling_levels(config: StudyConfig, sheet: Sheet) -> list[Problem]:
+    """Undeclared levels that differ in case only: 'Male' and 'male' would become two indicator columns."""
+    open_ones = {n: c for n, c in config.covariates.items() if c.kind == "categorical" and c.levels is None}
+    return [
+        Problem(
+            f"covariates.{name} has levels that differ in case only",
+            f"Write them in one way, or declare covariates.{name}.levels.",
+            column=covariate_column(name, covariate),
+            value=", ".join(sorted(spellings)),
+        )
+        for name, covariate in open_ones.items()
+        for spellings in _spellings(sheet, covariate_column(name, covariate))
+        if len(spellings) > 1
+    ]
+
+
+def _spellings(sheet: Sheet, column: str) -> list[set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in sheet.rows:
+        if text := row.cells.get(column):
+            found[text.casefold()].add(text)
+    return list(found.values())

@@ -1,0 +1,119 @@
+"""Who is in the study: the patients that can be used, and why the others cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engram.errors import CohortError, PatientError, Problem
+
+
+@dataclass(frozen=True)
+class TrueHazard:
+    """The true log-hazard of a synthetic patient, in parts and in all; higher is worse. No model sees it."""
+
+    clinical: float
+    imaging: float
+    total: float
+
+
+@dataclass(frozen=True)
+class PatientRecord:
+    """One usable patient of the manifest.
+
+    row: line of the CSV file, the header being line 1.
+    ct, pet, labels: files that exist, or None where the study does not need them.
+    masks: file of each region of interest that has a ready mask, by the region's name.
+    covariates: by the study's name: a float (continuous), a level (categorical, ordinal), None where missing.
+    event: True where the event was observed. time: greater than zero, in the study's `outcome.unit`.
+    """
+
+    patient_id: str
+    row: int
+    ct: Path | None
+    pet: Path | None
+    labels: Path | None
+    masks: Mapping[str, Path]
+    covariates: Mapping[str, float | str | None]
+    event: bool
+    time: float
+    truth: TrueHazard | None = None
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The usable patients in the order of the manifest, and every problem of the others.
+
+    excluded: one or more errors for each unusable patient. pool: rows of the manifest (blank rows apart).
+    digest: SHA-256 (hex) of the manifest file.
+    """
+
+    records: tuple[PatientRecord, ...]
+    excluded: tuple[PatientError, ...]
+    pool: int
+    digest: str
+
+    @property
+    def events(self) -> int:
+        """How many usable patients had the event."""
+        return sum(record.event for record in self.records)
+
+    def problems(self) -> list[Problem]:
+        """Every problem of every excluded patient, by row, for `engram check` to print."""
+        return [_problem(error) for error in sorted(self.excluded, key=lambda error: error.row or 0)]
+
+    def exclude(self, errors: Sequence[PatientError]) -> Cohort:
+        """Leave out the patients of `errors`, as when their voxels turn out to be unusable.
+
+        Raises ValueError where an error names a patient that is not among the records.
+        """
+        rows = {record.patient_id: record.row for record in self.records}
+        unknown = sorted({error.patient_id for error in errors} - set(rows))
+        if unknown:
+            raise ValueError(f"not among the usable patients: {', '.join(unknown)}")
+        placed = tuple(_with_row(error, rows[error.patient_id]) for error in errors)
+        gone = {error.patient_id for error in errors}
+        kept = tuple(record for record in self.records if record.patient_id not in gone)
+        return replace(self, records=kept, excluded=self.excluded + placed)
+
+
+def check_analysable(events: int, n: int, folds: int) -> None:
+    """Refuse a cohort on which `folds`-fold cross-validation of a survival model means nothing.
+
+    events: patients with the event among the n. Raises CohortError with every reason at once.
+    """
+    if n == 0:
+        raise CohortError(
+            "nobody is left to analyse (n = 0). Mend the exclusions that 'engram check' lists, then run again."
+        )
+    problems = []
+    if events == 0:
+        problems.append(f"all {n} patients are censored. Check that outcome.event is 1 where the event happened")
+    elif events < folds:
+        problems.append(f"{events} event(s) for {folds} folds. Set evaluation.folds to {events} or fewer")
+    if n < 2 * folds:
+        problems.append(
+            f"{n} patient(s) for {folds} folds, fewer than 2 a fold. Add patients or set fewer evaluation.folds"
+        )
+    if problems:
+        raise CohortError("the cohort cannot be analysed: " + "; ".join(problems) + ".")
+
+
+def _with_row(error: PatientError, row: int) -> PatientError:
+    if error.row is not None:
+        return error
+    return type(error)(
+        error.patient_id,
+        error.reason,
+        mend=error.mend,
+        file=error.file,
+        column=error.column,
+        value=error.value,
+        row=row,
+    )
+
+
+def _problem(error: PatientError) -> Problem:
+    what = f"{error.reason} in {error.file}" if error.file else error.reason
+    return Problem(what, error.mend, error.row, error.column, error.value, error.patient_id)
