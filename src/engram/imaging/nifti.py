@@ -22,6 +22,7 @@ Affine = npt.NDArray[np.float64]
 
 _HEADER_BYTES = 348
 _CHUNK_BYTES = 1 << 20
+_LARGEST_OFFSET = 1 << 24  # header extensions are text; more than 16 MB of them is damage
 _FLOAT_TYPES = {16: "f4", 64: "f8"}  # NIfTI's data type codes
 _MM_PER_UNIT = {1: 1000.0, 3: 0.001}  # NIfTI's codes for metre and micrometre; 2 (or nothing) is mm
 
@@ -77,7 +78,9 @@ def _walk(stream: BinaryIO, raw: bytes, order: str) -> int:
     rank, *sizes = struct.unpack_from(f"{order}8h", raw, 40)
     code, bits = struct.unpack_from(f"{order}2h", raw, 70)
     (offset,) = struct.unpack_from(f"{order}f", raw, 108)
-    expected = prod(sizes[: max(rank, 0)]) * bits // 8
+    if not (1 <= rank <= 7 and min(sizes[:rank]) >= 1 and _HEADER_BYTES <= offset < _LARGEST_OFFSET):
+        raise ValueError(f"impossible header: {rank} axes of {sizes}, voxels at byte {offset:g}")
+    expected = prod(sizes[:rank]) * bits // 8
     stream.read(int(offset) - _HEADER_BYTES)
     seen = nonfinite = 0
     while chunk := stream.read(_CHUNK_BYTES):

@@ -18,6 +18,7 @@ from engram.imaging.nifti import Affine, NiftiFacts, read_nifti_facts
 _NIFTI, _NRRD, _META = (".nii", ".nii.gz"), (".nrrd", ".nhdr"), (".mha", ".mhd")
 SUFFIXES = (*_NIFTI, *_NRRD, *_META)
 MAX_TILT_DEGREES = 30.0  # beyond it, "axial" and "superior first" no longer mean anything
+SPACING_RANGE_MM = (0.05, 50.0)  # a side outside it is in metres or micrometres, not in mm
 _NRRD_SPACES = ("left-posterior-superior", "right-anterior-superior", "left-anterior-superior")
 _META_KEYS = (b"TransformMatrix", b"Orientation", b"Rotation")
 _META_HEADER_BYTES = 1 << 16
@@ -28,19 +29,28 @@ def read_lps(path: Path, *, patient_id: str, what: str) -> sitk.Image:
 
     what: how messages call the file: "CT", "PET", "label map", "mask of 'spine'".
     Raises ImagingError where the file is missing, of another format, unreadable, cut short, not 3-D, without
-    a stated orientation, with two contradicting ones, or tilted by more than 30 degrees.
+    a stated orientation, with two contradicting ones, with voxel sides outside 0.05 to 50 mm, or tilted by
+    more than 30 degrees.
     """
-    if not path.is_file():
-        raise ImagingError(
-            patient_id, f"{what} file missing", file=str(path), mend="Correct the path in the manifest."
-        )
+    _check_there(path, patient_id, what)
     facts = _nifti_facts(path, patient_id, what) if path.name.lower().endswith(_NIFTI) else None
     image = _read(path, patient_id, what)
     _check_scalar_3d(image, path, patient_id, what)
     _check_orientation(image, facts, path, patient_id, what)
+    _check_spacing(image, path, patient_id, what)
     oriented = sitk.DICOMOrient(image, "LPS")
     _check_tilt(oriented, path, patient_id, what)
     return oriented
+
+
+def _check_there(path: Path, patient_id: str, what: str) -> None:
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise _unreadable(path, patient_id, what, str(error)) from error
+    if not there:
+        mend = "Correct the path in the manifest; a folder of DICOM files must be converted to one NIfTI."
+        raise ImagingError(patient_id, f"{what} file missing", file=str(path), mend=mend)
 
 
 def nonfinite_error(count: int, path: Path, *, patient_id: str, what: str) -> ImagingError:
@@ -148,6 +158,19 @@ def _meta_states_orientation(path: Path) -> bool:
     with path.open("rb") as stream:
         header = stream.read(_META_HEADER_BYTES).split(b"ElementDataFile")[0]
     return any(line.split(b"=")[0].strip() in _META_KEYS for line in header.splitlines())
+
+
+def _check_spacing(image: sitk.Image, path: Path, patient_id: str, what: str) -> None:
+    low, high = SPACING_RANGE_MM
+    if all(low <= side <= high for side in image.GetSpacing()):
+        return
+    raise ImagingError(
+        patient_id,
+        f"{what} has an impossible voxel size",
+        file=str(path),
+        value=f"{' x '.join(f'{side:.4g}' for side in image.GetSpacing())} mm, expected {low:g} to {high:g} mm",
+        mend="Correct spacing and its unit (xyzt_units in NIfTI) in the header.",
+    )
 
 
 def _check_tilt(image: sitk.Image, path: Path, patient_id: str, what: str) -> None:

@@ -87,7 +87,7 @@ def _check_grid(volume: Volume, grid: Grid, *, patient_id: str, what: str) -> No
         f"{what} on another grid",
         file=volume.source,
         value=f"{volume.grid.describe()}; the scan has {grid.describe()}",
-        mend="Resample it to the CT's grid by nearest neighbour.",
+        mend="Resample it by nearest neighbour to the grid of the CT (of the PET where the study has no CT).",
     )
 
 

@@ -83,3 +83,8 @@ def test_half_of_the_smaller_field_of_view_must_overlap(shift_mm, fits):
     else:
         with pytest.raises(ImagingError, match=r"overlap too little.*40%"):
             pet_on_ct_grid(scan(pet), ct_volume(), patient_id="P1")
+
+
+def test_a_small_pet_wholly_inside_the_ct_is_enough():
+    pet = Grid((4, 5, 6), (3.0, 1.0, 1.0), (103.0, -47.0, -390.0))
+    assert pet_on_ct_grid(scan(pet), ct_volume(), patient_id="P1").coverage == pytest.approx(120 / 1680)

@@ -171,6 +171,16 @@ def test_tilted(write):
     assert "40 degrees" in error.value
 
 
+@pytest.mark.parametrize("unit", [1, 3])
+def test_spacing_in_other_units(tmp_path, unit):
+    """A header that says metre (1) or micrometre (3) where it means mm."""
+    whole = bytearray(nifti(marked(), sform=np.diag([2.0, 3, 4, 1])))
+    whole[123] = unit
+    path = tmp_path / "ct.nii"
+    path.write_bytes(whole)
+    assert refused(path).reason == "CT has an impossible voxel size"
+
+
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 def test_truncated_nifti_is_not_filled_with_zeros(tmp_path, suffix):
     whole = nifti(np.random.default_rng(0).integers(0, 999, (20, 20, 20)), sform=np.diag([2.0, 3, 4, 1]))
@@ -220,3 +230,24 @@ def test_colours(tmp_path):
     path = tmp_path / "ct.nrrd"
     sitk.WriteImage(sitk.GetImageFromArray(np.zeros((3, 4, 5, 3), np.uint8), isVector=True), str(path))
     assert "3 value(s) a voxel" in refused(path).value
+
+
+def test_a_path_that_the_system_refuses(tmp_path):
+    refused(tmp_path / f"{'x' * 300}.nii.gz")
+
+
+def test_damaged_headers_are_refused_or_read_never_crash(tmp_path):
+    """Each two bytes of the header overwritten in turn: an ImagingError, or a volume of the right values."""
+    whole = nifti(marked(), sform=np.diag([2.0, 3, 4, 1]), qform_code=1)
+    path = tmp_path / "ct.nii"
+    read = 0
+    for at in [*range(40, 58, 2), 70, 72, *range(76, 112, 2), *range(252, 328, 2)]:
+        path.write_bytes(whole[:at] + b"\xff\x7f" + whole[at + 2 :])
+        try:
+            image = read_lps(path, patient_id="P1", what="CT")
+        except ImagingError:
+            continue
+        read += 1
+        np.testing.assert_allclose(image.GetSpacing(), (2, 3, 4), atol=0.1)
+        assert sitk.GetArrayViewFromImage(image).shape == (6, 5, 4)
+    assert read > 0
