@@ -19,7 +19,6 @@ from engram.cohort.phantom.skeleton import skeleton
 from engram.cohort.phantom.spine import LabelledShape
 
 _OUTSIDE_MM = -99.0
-_MARGIN_MM = 3.0
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,7 @@ class Anatomy:
 
     labels: uint8, TotalSegmentator v2 `total` numbering (paper 2.2 uses such a bone segmentation), 0 elsewhere.
     tissue: uint8, the codes of `Tissue`.
-    bone_depth_mm: float32, distance to the surface of the nearest bone, positive inside; below -3 mm it is only
-      "far".
+    bone_depth_mm: float32, depth below the surface of a bone; 0 or less exactly where no bone is.
     """
 
     grid: Grid
@@ -101,8 +99,7 @@ def _paint_organ(grid: Grid, organ: Organ, tissue: npt.NDArray[np.uint8], labels
 
 
 def _paint_bone(grid: Grid, bone: LabelledShape, depth: Floats, labels: npt.NDArray[np.uint8]) -> None:
-    low, high = bone.shape.bounds()
-    window = grid.window(low - _MARGIN_MM, high + _MARGIN_MM)
+    window = grid.window(*bone.shape.bounds())
     here = bone.shape.depth_mm(*grid.mesh(window))
     part = depth[window]
     deeper = here > part

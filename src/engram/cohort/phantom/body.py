@@ -15,7 +15,7 @@ import numpy.typing as npt
 from engram.cohort.phantom.shapes import Floats, Grid, Point
 
 TEMPLATE_HEIGHT_MM = 1750.0
-_VERTEX_MM, _MID_FEMUR_MM = 850.0, -215.0
+_VERTEX_MM, _MID_FEMUR_MM = 870.0, -215.0
 _HALF_WIDTH_MM, _FRONT_MM, _BACK_MM = 272.0, -150.0, 158.0
 
 # Outline of the trunk: height above the hip joints, half width, half depth, y of the centre, all in mm.

@@ -45,11 +45,19 @@ def make_scan(task: ScanTask) -> bool:
     """
     if _is_made(task):
         return False
-    _record_path(task).unlink(missing_ok=True)
+    remove(_record_path(task))
     written = [_write(task, kind, image) for kind, image in _images(task).items()]
     record = {"parameters": _parameters(task), "sha256": {path.name: file_digest(path) for path in written}}
     write_json(_record_path(task), record)
     return True
+
+
+def remove(path: Path) -> None:
+    """Remove a file that may be missing. Raises StorageError where the folder does not let it go."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"{path}: could not be removed ({error.strerror}). Choose another folder.") from error
 
 
 def body_grid(body: Body, spacing_mm: tuple[float, float, float], shift_mm: npt.ArrayLike = (0, 0, 0)) -> Grid:

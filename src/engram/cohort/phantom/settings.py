@@ -33,8 +33,8 @@ class PhantomSettings:
     pet_spacing_mm: tuple[float, float, float] = (10.0, 6.0, 6.0)
     event_rate: float = 0.705
     median_months: float = 30.0
-    clinical_strength: float = 0.9
-    imaging_strength: float = 0.9
+    clinical_strength: float = 0.72
+    imaging_strength: float = 0.72
     lesion_site: LesionSite = "anywhere"
     faults: bool = True
 

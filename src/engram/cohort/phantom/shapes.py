@@ -1,9 +1,10 @@
 """Implicit shapes, in millimetres: what the phantom's body is made of, and the grids it is sampled on.
 
-Points are (x, y, z) in LPS world millimetres (x to the patient's left, y to the back, z to the head). Arrays are
+Points are (x, y, z) in LPS world millimetres: x to the patient's left, y to the back, z to the head. Arrays are
 (z, y, x).
-Every shape answers with its depth: the distance to the surface in mm, positive inside (exact for capsules, first
-order for ellipsoids). A shape is sampled only where its bounds lie, so a whole skeleton costs milliseconds.
+
+Every shape answers with its depth in mm, positive inside: for capsules the distance to the surface, for ellipsoids and
+cylinders a lower bound of it. A shape is sampled only where its bounds lie, so a whole skeleton costs milliseconds.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Shape(Protocol):
         """The lower and upper corner (x, y, z) of a box around the shape."""
 
     def depth_mm(self, x: Floats, y: Floats, z: Floats) -> Floats:
-        """Distance to the surface, positive inside, on broadcast coordinates."""
+        """Depth below the surface, positive inside, on broadcast coordinates."""
 
     def sample(self, rng: np.random.Generator) -> Point:
         """A random point well inside the shape."""
@@ -114,12 +115,7 @@ class Ellipsoid:
         """See Shape."""
         scaled = [local / np.float32(s) for local, s in zip(_local(self, x, y, z), self.semi_mm, strict=True)]
         level = np.sqrt(scaled[0] ** 2 + scaled[1] ** 2 + scaled[2] ** 2)
-        slope2 = sum((part / np.float32(s)) ** 2 for part, s in zip(scaled, self.semi_mm, strict=True))
-        slope = np.sqrt(np.asarray(slope2))
-        smallest = np.float32(self.semi_mm.min())
-        ratio = np.maximum(level, 1e-4) / np.maximum(slope, np.float32(1e-4) / smallest)
-        depth = ratio * (1 - level)
-        return _hollow(depth, self.wall_mm)
+        return _hollow((1 - level) * np.float32(self.semi_mm.min()), self.wall_mm)
 
     def sample(self, rng: np.random.Generator) -> Point:
         """See Shape."""

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from engram.outcome import SurvivalOutcome
 
-WEIBULL_SHAPE = 1.25
-_EARLIEST_CENSORING = 0.3  # of the latest: nobody leaves the study in its first days
+WEIBULL_SHAPE = 1.5
+_EARLIEST_CENSORING = 0.05  # of the latest: nobody leaves the study on its first day
 
 Vector = npt.NDArray[np.float64]
 
@@ -50,8 +50,8 @@ def draw_outcome(
 ) -> SurvivalOutcome:
     """Event times from a Weibull model, independent uniform censoring; times in months, to 0.1.
 
-    T = (E / exp(total))^(1/1.25), C = horizon x (0.3 + 0.7 U). A patient is an event where T <= C, that is where
-    T / (0.3 + 0.7 U) <= horizon: with the horizon between the k-th and the (k+1)-th smallest ratio, exactly k
+    T = (E / exp(total))^(1/1.5), C = horizon x (0.05 + 0.95 U). A patient is an event where T <= C, that is where
+    T / (0.05 + 0.95 U) <= horizon: with the horizon between the k-th and the (k+1)-th smallest ratio, exactly k
     patients are events. k = round(event_rate x n_calibrated), counted, like the median, over the first
     `n_calibrated` patients. One common factor then brings the median of the observed times to `median_months`.
     """

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engram.cohort.phantom.cohort import draw_cohort, manifest
-from engram.cohort.phantom.scan import ScanTask, make_scan
+from engram.cohort.phantom.scan import ScanTask, make_scan, remove
 from engram.cohort.phantom.settings import PhantomSettings
 from engram.cohort.phantom.study_file import MARK, study_text
 from engram.errors import StorageError
@@ -39,7 +39,7 @@ def write_cohort(
     contents = {table: manifest(cohort).to_csv(index=False, lineterminator="\n"), study: study_text(settings)}
     if any(_text(path) != text for path, text in contents.items()):
         # A study file beside images of other settings would be a lie; without one there is no study.
-        study.unlink(missing_ok=True)
+        remove(study)
     tasks = [ScanTask(folder / "images", settings, patient) for patient in cohort.patients]
     with _made(tasks, workers) as results:
         for done, _ in enumerate(results, start=1):
