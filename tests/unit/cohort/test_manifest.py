@@ -282,6 +282,14 @@ def test_the_true_hazard_of_a_synthetic_cohort(tmp_path: Path) -> None:
     assert [(error.row, error.column) for error in cohort.excluded] == [(3, "t")]
 
 
+@pytest.mark.parametrize(
+    ("text", "event"),
+    [("0", False), ("0.0", False), ("FALSE", False), ("1", True), ("1.0", True), ("True", True)],
+)
+def test_spellings_of_the_event(tmp_path: Path, text: str, event: bool) -> None:
+    assert read_with_bad(tmp_path, relapse=text).records[1].event is event
+
+
 def test_exclusion_after_the_voxels_were_read(tmp_path: Path) -> None:
     cohort = read_with_bad(tmp_path, pfs="")
     late = ImagingError("P03", "PET is empty", mend="Export it again.", file="P03_pet.nii.gz")
@@ -293,6 +301,8 @@ def test_exclusion_after_the_voxels_were_read(tmp_path: Path) -> None:
     ]
     assert isinstance(after.excluded[-1], ImagingError)
     assert (after.pool, after.digest, ids(cohort)) == (3, cohort.digest, ["P01", "P03"])
+    earlier = after.exclude([ImagingError("P01", "CT unreadable", mend="Export it again.")])
+    assert [problem.row for problem in earlier.problems()] == [2, 3, 4]
     with pytest.raises(ValueError, match="P02"):
         after.exclude([ImagingError(BAD, "CT unreadable", mend="-")])
 
