@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import Sam2VideoModel
+from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
 
 from engram.errors import WeightsError
 from engram.files import canonical_json
@@ -102,9 +104,10 @@ def _from_folder(folder: Path, resolution: int) -> Sam2VideoModel:
         if not (folder / needed).is_file():
             raise WeightsError(f"{folder}: not a Hugging Face folder of a SAM 2 model: it has no {needed}")
     try:
-        model, report = Sam2VideoModel.from_pretrained(
-            folder, local_files_only=True, output_loading_info=True, use_safetensors=True
-        )
+        with _no_progress_bars():
+            model, report = Sam2VideoModel.from_pretrained(
+                folder, local_files_only=True, output_loading_info=True, use_safetensors=True
+            )
     except (OSError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{folder}: cannot be loaded as a SAM 2 video model ({error})") from error
     bad = [f"{kind}: {_some(sorted(map(str, report[kind])))}" for kind in _STRICT if report.get(kind)]
@@ -119,17 +122,35 @@ def _from_folder(folder: Path, resolution: int) -> Sam2VideoModel:
     return model
 
 
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    was_on = is_progress_bar_enabled()
+    disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_on:
+            enable_progress_bar()
+
+
 _STRICT = ("missing_keys", "unexpected_keys", "mismatched_keys")
 
 
 def weights_digest(model: Sam2VideoModel) -> str:
     """SHA-256 (hex) of the names, shapes and bytes of all tensors, and of the configuration."""
     sha = hashlib.sha256()
-    config = model.config.to_dict()
-    for volatile in ("transformers_version", "_name_or_path", "architectures", "dtype", "torch_dtype"):
-        config.pop(volatile, None)
-    sha.update(canonical_json(config).encode())
+    sha.update(canonical_json(_lasting(model.config.to_dict())).encode())
     for name, tensor in sorted(model.state_dict().items()):
         sha.update(f"{name}{tuple(tensor.shape)}".encode())
         sha.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return sha.hexdigest()
+
+
+_VOLATILE = frozenset({"transformers_version", "_name_or_path", "architectures", "dtype", "torch_dtype"})
+
+
+def _lasting(config: Any) -> Any:
+    """The configuration without what loading and saving write into it."""
+    if isinstance(config, dict):
+        return {name: _lasting(value) for name, value in config.items() if name not in _VOLATILE}
+    return config

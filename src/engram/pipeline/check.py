@@ -25,6 +25,16 @@ class CheckedCohort:
     cohort: Cohort
     digests: dict[str, dict[str, str]]
 
+    def tell(self, console: Console) -> None:
+        """Every problem, one a line, then the count."""
+        for error in self.cohort.excluded:
+            console.say(f"left out: {error}")
+        records, pool = self.cohort.records, self.cohort.pool
+        events = sum(record.event for record in records)
+        console.say(
+            f"{len(records)} of {pool} patients can be analysed ({events} events); {pool - len(records)} left out"
+        )
+
 
 @dataclass(frozen=True)
 class _Job:

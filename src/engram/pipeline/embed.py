@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engram.config import Modality, StudyConfig
 from engram.cohort.manifest import PatientRecord
-from engram.errors import CohortError, StorageError
+from engram.config import Modality, StudyConfig
+from engram.errors import CohortError, ImagingError, StorageError
 from engram.files import atomic_write, digest, read_json, write_json
 from engram.imaging.frames import to_frames
 from engram.jobs import run_jobs
@@ -19,7 +19,7 @@ from engram.memory.protocol import Protocol
 from engram.memory.store import EmbeddingStore, embedding_key
 from engram.memory.study import final_memories
 from engram.memory.weights import load_backbone
-from engram.pipeline.check import CheckedCohort
+from engram.pipeline.check import CheckedCohort, error_fields
 from engram.pipeline.console import Console
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.patients import IMAGE_VERSION, PatientImages, images_section, open_patient, roi_recipe
@@ -46,6 +46,8 @@ class Embedded:
     protocol: dict[str, Any]
     protocol_digest: str
     keys: dict[str, dict[str, str]]
+    unusable: dict[str, dict[str, Any]]  # patient id -> what is wrong with the images
+    short: int  # embeddings of fewer entries than the read-out takes
 
 
 @dataclass(frozen=True)
@@ -64,30 +66,40 @@ def embed(config: StudyConfig, checked: CheckedCohort, *, workers: int, console:
 
     May be killed at any moment: a finished patient is not computed again. Raises WeightsError, StorageError.
     """
-    backbone = _load(config)
-    jobs = _missing(config, checked, backbone)
-    store = EmbeddingStore(config.store_dir)
-    keys = {
-        record.patient_id: {f"{r.modality}|{r.roi}": r.key for r in _requests(config, record, checked, backbone)}
-        for record in checked.cohort.records
-    }
-    n_missing = sum(any(r.key not in store for r in job.requests) for job in jobs)
-    console.say(f"Embedding with {backbone.name}: {n_missing} of {len(keys)} patients to do")
-    with console.stage("Embedding") as progress:
-        run_jobs(
-            _embed_patient, jobs, workers=workers, progress=progress, prepare=_prepare, prepare_with=(config,)
-        )
-    protocol = protocol_of(config)
-    made = Embedded(
+    backbone, store = _load(config), EmbeddingStore(config.store_dir)
+    jobs = [_Job(record, _requests(config, record, checked, backbone)) for record in checked.cohort.records]
+    missing = [job for job in jobs if any(r.key not in store for r in job.requests)]
+    console.say(f"Embedding with {backbone.name}: {len(missing)} of {len(jobs)} patients to do")
+    if missing:
+        with console.stage("Embedding") as progress:
+            run_jobs(
+                _embed_patient,
+                missing,
+                workers=workers,
+                prepare=_prepare,
+                prepare_with=(config,),
+                progress=progress,
+            )
+    made = _describe(config, checked, backbone, jobs)
+    _save(made, config, checked.cohort.digest)
+    return made
+
+
+def _describe(
+    config: StudyConfig, checked: CheckedCohort, backbone: Sam2Backbone, jobs: Sequence[_Job]
+) -> Embedded:
+    protocol, store = protocol_of(config), EmbeddingStore(config.store_dir)
+    imaging = [e for e in checked.cohort.excluded if isinstance(e, ImagingError)]
+    return Embedded(
         weights=backbone.name,
         weights_digest=backbone.digest,
         untrained=backbone.untrained,
         protocol=_protocol_fields(config, protocol, backbone),
         protocol_digest=protocol.digest,
-        keys=keys,
+        keys={job.record.patient_id: {f"{r.modality}|{r.roi}": r.key for r in job.requests} for job in jobs},
+        unusable={e.patient_id: error_fields(e) for e in imaging},
+        short=sum(len(store.load(r.key).memory) < 2 for job in jobs for r in job.requests),
     )
-    _save(made, config, checked.cohort.digest)
-    return made
 
 
 def _load(config: StudyConfig) -> Sam2Backbone:
@@ -124,12 +136,6 @@ def _key(config: StudyConfig, modality: Modality, roi: str, digests: dict[str, s
 def _window(config: StudyConfig, modality: Modality) -> tuple[float, float]:
     images = images_section(config)
     return images.ct_window_hu if modality == "CT" else images.pet_window_suv
-
-
-def _missing(config: StudyConfig, checked: CheckedCohort, backbone: Sam2Backbone) -> list[_Job]:
-    store = EmbeddingStore(config.store_dir)
-    jobs = [_Job(record, _requests(config, record, checked, backbone)) for record in checked.cohort.records]
-    return [job for job in jobs if any(r.key not in store for r in job.requests)]
 
 
 class _Worker:

@@ -47,7 +47,7 @@ def open_patient(record: PatientRecord, config: StudyConfig) -> PatientImages:
 
 
 def patient_digests(record: PatientRecord) -> dict[str, str]:
-    """SHA-256 of each file of a patient: ct, pet, labels, mask:<roi>. Raises ImagingError where one is unreadable."""
+    """SHA-256 of each file of a patient: ct, pet, labels, mask:<roi>. Raises ImagingError."""
     files = {"ct": record.ct, "pet": record.pet, "labels": record.labels}
     files |= {f"mask:{roi}": path for roi, path in record.masks.items()}
     try:

@@ -1,0 +1,117 @@
+"""The third stage: from the study table to results.json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import pandas as pd
+
+from engram import __version__
+from engram.cohort.flow import exclusion_flow
+from engram.cohort.manifest import Cohort, PatientRecord, check_analysable, read_manifest
+from engram.cohort.summary import summarise
+from engram.config import StudyConfig
+from engram.errors import ImagingError
+from engram.evaluation.results import CohortSummary, Flow, Provenance, StudyResults, save_results
+from engram.evaluation.study import Evaluation, evaluate_study
+from engram.files import digest, write_text
+from engram.pipeline.console import Console
+from engram.pipeline.embed import Embedded, load_embedded
+from engram.pipeline.folders import RunFolder
+from engram.pipeline.study_table import FINAL_ENTRIES, study_table
+from engram.provenance import library_versions, python_version
+
+
+def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyResults:
+    """Cross-validate every row on identical folds and write results.json. Raises CohortError, StorageError."""
+    folder = RunFolder.of(config)
+    cohort = read_manifest(config)
+    embedded = None
+    if config.images is not None:
+        embedded = load_embedded(config, cohort.digest)
+        cohort = cohort.exclude(_imaging_errors(embedded, cohort))
+    check_analysable([r.event for r in cohort.records], len(cohort.records), config.evaluation.folds)
+    table = study_table(config, cohort.records, embedded)
+    with console.stage("Cross-validating") as progress:
+        evaluation = evaluate_study(
+            table,
+            config,
+            _truth(config, cohort.records),
+            encoder=embedded.weights if embedded is not None else "-",
+            workers=workers,
+            cache_dir=folder.folds,
+            progress=progress,
+        )
+    results = _results(config, cohort, embedded, evaluation)
+    write_text(folder.out_of_fold, evaluation.out_of_fold.to_csv(index=False, lineterminator="\n"))
+    save_results(results, folder.results)
+    return results
+
+
+def _imaging_errors(embedded: Embedded, cohort: Cohort) -> list[ImagingError]:
+    rows = {record.patient_id: record.row for record in cohort.records}
+    return [
+        ImagingError(patient_id, row=rows[patient_id], **fields)
+        for patient_id, fields in embedded.unusable.items()
+        if patient_id in rows
+    ]
+
+
+def _truth(config: StudyConfig, records: Sequence[PatientRecord]) -> pd.DataFrame | None:
+    """True log-hazards of a synthetic cohort, in the order of the records: clinical, imaging, total."""
+    if config.truth is None:
+        return None
+    columns = {
+        "clinical": config.truth.clinical,
+        "imaging": config.truth.imaging,
+        "total": config.truth.total,
+    }
+    manifest = pd.read_csv(config.resolve(config.manifest), usecols=list(columns.values()))
+    lines = manifest.iloc[[record.row - 2 for record in records]]
+    return pd.DataFrame({part: lines[column].to_numpy(dtype=float) for part, column in columns.items()})
+
+
+def _results(
+    config: StudyConfig, cohort: Cohort, embedded: Embedded | None, evaluation: Evaluation
+) -> StudyResults:
+    flow = exclusion_flow(cohort.pool, cohort.excluded, has_images=config.images is not None)
+    return StudyResults(
+        study=config.name,
+        source=config.source,
+        synthetic=config.truth is not None,
+        warnings=[*_padding_warning(embedded), *evaluation.warnings],
+        flow=Flow.model_validate(asdict(flow)),
+        cohort=CohortSummary.model_validate(asdict(summarise(cohort.records, config))),
+        folds=evaluation.folds,
+        rows=evaluation.rows,
+        risk_groups=evaluation.risk_groups,
+        provenance=_provenance(config, cohort, embedded),
+    )
+
+
+def _padding_warning(embedded: Embedded | None) -> list[str]:
+    if embedded is None or not embedded.short:
+        return []
+    return [
+        f"{embedded.short} embedding(s) come from fewer than {FINAL_ENTRIES} slices and were padded with zeros: "
+        "their region of interest is only a few slices high."
+    ]
+
+
+def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) -> Provenance:
+    # Folders and workers differ between machines; they decide no number.
+    study = config.model_dump(mode="json", exclude={"folder", "output", "store", "manifest"})
+    return Provenance(
+        engram=__version__,
+        python=python_version(),
+        libraries=library_versions(),
+        study_digest=digest(study),
+        manifest_digest=cohort.digest,
+        weights=embedded.weights if embedded else None,
+        weights_digest=embedded.weights_digest if embedded else None,
+        untrained_weights=embedded.untrained if embedded else False,
+        protocol=embedded.protocol if embedded else {},
+        protocol_digest=embedded.protocol_digest if embedded else None,
+        seed=config.evaluation.seed,
+    )

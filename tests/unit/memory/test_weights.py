@@ -1,0 +1,148 @@
+"""What is refused at loading, and by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engram.errors import WeightsError
+from engram.memory.backbone import Sam2Backbone
+from engram.memory.conversion import convert_state, infer_config
+from engram.memory.mini import untrained_mini
+from engram.memory.weights import load_backbone, weights_digest
+
+State = dict[str, torch.Tensor]
+
+
+def _saved(tmp_path: Path, state: State) -> Path:
+    path = tmp_path / "checkpoint.pt"
+    torch.save({"model": state}, path)
+    return path
+
+
+@pytest.fixture
+def shapes_only(official_state: State) -> State:
+    # One number behind each tensor: quick to write, and shapes are what is checked first.
+    return {name: torch.zeros(1).expand(tensor.shape) for name, tensor in official_state.items()}
+
+
+def test_a_missing_key_is_named(tmp_path: Path, shapes_only: State) -> None:
+    del shapes_only["memory_encoder.out_proj.bias"]
+    with pytest.raises(WeightsError, match=r"1 missing: memory_encoder\.projection\.bias"):
+        load_backbone(_saved(tmp_path, shapes_only))
+
+
+def test_an_extra_key_is_named(tmp_path: Path, shapes_only: State) -> None:
+    shapes_only["a_new_head.weight"] = torch.zeros(2)
+    with pytest.raises(WeightsError, match=r"1 unknown: a_new_head\.weight"):
+        load_backbone(_saved(tmp_path, shapes_only))
+
+
+def test_a_key_of_another_shape_is_named_with_both_shapes(tmp_path: Path, shapes_only: State) -> None:
+    shapes_only["no_obj_ptr"] = torch.zeros(1, 128)
+    with pytest.raises(WeightsError, match=r"no_object_pointer \(1, 128\), expected \(1, 256\)"):
+        load_backbone(_saved(tmp_path, shapes_only))
+
+
+def test_a_checkpoint_of_another_architecture_is_refused_by_its_keys(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"no tensor named image_encoder\.trunk.*first being conv1\.weight"):
+        load_backbone(_saved(tmp_path, {"conv1.weight": torch.zeros(64, 3, 7, 7)}))
+
+
+def test_an_unknown_trunk_is_refused_with_the_known_ones(tmp_path: Path, shapes_only: State) -> None:
+    fewer = {k: v for k, v in shapes_only.items() if ".trunk.blocks.11." not in k}
+    with pytest.raises(WeightsError, match=r"width 96 and 11 blocks; known are tiny \(width 96, 12 blocks\)"):
+        load_backbone(_saved(tmp_path, fewer))
+
+
+@pytest.mark.parametrize("content", [b"not a checkpoint", b""])
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "weights.pt"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="cannot be read as a checkpoint"):
+        load_backbone(path)
+
+
+def test_a_checkpoint_with_code_in_it_is_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save({"model": Path("anything but tensors")}, path)
+    with pytest.raises(WeightsError, match="cannot be read as a checkpoint"):
+        load_backbone(path)
+
+
+def test_tensors_without_the_official_wrapping_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save({"weight": torch.zeros(1)}, path)
+    with pytest.raises(WeightsError, match=r"expected \{'model': state_dict\}"):
+        load_backbone(path)
+
+
+def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no such file or folder"):
+        load_backbone(tmp_path / "MedSAM2_latest.pt")
+
+
+def test_a_resolution_that_the_trunk_cannot_halve_is_refused(shapes_only: State) -> None:
+    with pytest.raises(WeightsError, match="500 is not a multiple of 32"):
+        infer_config(shapes_only, resolution=500)
+
+
+def test_every_tensor_of_the_official_checkpoint_has_its_place(official_state: State) -> None:
+    converted = convert_state(official_state)
+    assert sum(t.numel() for t in official_state.values()) + 2 * 128 == sum(t.numel() for t in converted.values())
+    points = [official_state[f"sam_prompt_encoder.point_embeddings.{i}.weight"] for i in range(4)]
+    assert torch.equal(converted["prompt_encoder.point_embed.weight"], torch.cat(points))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("hub")
+    untrained_mini().save_pretrained(path)
+    return path
+
+
+def test_a_hugging_face_folder_gives_the_same_weights(folder: Path, mini: Sam2Backbone) -> None:
+    loaded = load_backbone(folder, resolution=128, name="ours")
+    assert loaded.digest == mini.digest
+    assert (loaded.name, loaded.untrained) == ("ours", False)
+
+
+def test_a_folder_of_another_resolution_says_which(folder: Path) -> None:
+    with pytest.raises(WeightsError, match=r"reads slices of 128 pixels, but the study asks for 512.*to 128"):
+        load_backbone(folder)
+
+
+def test_a_folder_without_its_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"it has no config\.json"):
+        load_backbone(tmp_path)
+
+
+def test_a_folder_that_lacks_a_tensor_is_refused(folder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    state = load_file(folder / "model.safetensors")
+    del state["no_object_pointer"]
+    save_file(state, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    (tmp_path / "config.json").write_text((folder / "config.json").read_text())
+    with pytest.raises(WeightsError, match="no_object_pointer"):
+        load_backbone(tmp_path, resolution=128)
+
+
+def test_the_untrained_model_says_so_and_is_the_same_everywhere(mini: Sam2Backbone) -> None:
+    assert mini.untrained
+    assert mini.name == "untrained-mini"
+    assert mini.model.no_object_pointer[0, :2].tolist() == pytest.approx(UNTRAINED_POINTER, abs=1e-7)
+
+
+UNTRAINED_POINTER = [0.23342256, 0.11620835]
+
+
+def test_the_digest_is_of_content_and_configuration() -> None:
+    model = untrained_mini()
+    before = weights_digest(model)
+    with torch.no_grad():
+        model.no_object_pointer[0, 0] += 1e-6
+    assert weights_digest(model) != before
+    assert weights_digest(untrained_mini(96)) != weights_digest(untrained_mini(128))
