@@ -40,7 +40,9 @@ class ExclusionFlow:
     analysed: int
 
 
-def exclusion_flow(pool: int, errors: Iterable[PatientError], stages: Collection[Stage] = STAGES) -> ExclusionFlow:
+def exclusion_flow(
+    pool: int, errors: Iterable[PatientError], *, has_images: bool = True, has_covariates: bool = True
+) -> ExclusionFlow:
     """Count each excluded patient once: at the first stage (imaging, clinical, outcome), by the first reason there.
 
     Blank and duplicated ids are clinical: the row cannot be linked to a patient. Patients are told apart by row,
