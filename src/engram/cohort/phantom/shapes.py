@@ -3,8 +3,8 @@
 Points are (x, y, z) in LPS world millimetres: x to the patient's left, y to the back, z to the head. Arrays are
 (z, y, x).
 
-Every shape answers with its depth in mm, positive inside: for capsules the distance to the surface, for ellipsoids and
-cylinders a lower bound of it. A shape is sampled only where its bounds lie, so a whole skeleton costs milliseconds.
+Every shape answers with its depth in mm, positive inside: for capsules the distance to the surface, for ellipsoids
+and cylinders a lower bound of it. It is sampled only where its bounds lie, so a whole skeleton costs milliseconds.
 """
 
 from __future__ import annotations
