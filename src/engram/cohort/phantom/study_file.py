@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any
 
 import yaml
 
 from engram.cohort.phantom.clinical import ISOTYPES, LIGHT_CHAINS, R_ISS_LEVELS
-from engram.cohort.phantom.settings import PhantomSettings
+from engram.cohort.phantom.settings import PHANTOM_VERSION, PhantomSettings
 
 MARK = "# A synthetic cohort made by Engram"
 
@@ -22,9 +24,13 @@ _UNITS = {
 
 
 def study_text(settings: PhantomSettings) -> str:
-    """The study file as YAML. Everything that it leaves out has the paper's default."""
+    """The study file as YAML. Everything that it leaves out has the paper's default.
+
+    A comment holds all the settings, so that two cohorts with other images never have the same study file.
+    """
     body = yaml.safe_dump(_study(settings), sort_keys=False, allow_unicode=True, width=100)
-    return f"{MARK}: no patient is behind it, and the columns true_* hold its truth.\n{body}"
+    origin = f"# Phantom version {PHANTOM_VERSION}, {json.dumps(asdict(settings))}"
+    return f"{MARK}: no patient is behind it, and the columns true_* hold its truth.\n{origin}\n{body}"
 
 
 def _study(settings: PhantomSettings) -> dict[str, Any]:

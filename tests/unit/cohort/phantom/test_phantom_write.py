@@ -153,7 +153,10 @@ def test_patients_of_other_settings_are_made_again(tmp_path: Path) -> None:
     assert contents(tmp_path) == before
 
 
-def test_a_study_file_never_stands_beside_images_of_other_settings(tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", [{"seed": 5}, {"ct_spacing_mm": (20, 12, 12)}, {"lesion_site": "spine"}])
+def test_a_study_file_never_stands_beside_images_of_other_settings(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
     first = replace(SMALL, n_patients=2, faults=False)
     write_cohort(tmp_path, first)
 
@@ -161,7 +164,7 @@ def test_a_study_file_never_stands_beside_images_of_other_settings(tmp_path: Pat
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_cohort(tmp_path, replace(first, seed=5), progress=kill)
+        write_cohort(tmp_path, replace(first, **change), progress=kill)
     assert not (tmp_path / "study.yaml").exists()
 
 
