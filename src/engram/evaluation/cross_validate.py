@@ -1,0 +1,161 @@
+"""Every row on every fold, as independent jobs whose results are kept, so that a killed run goes on."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+import engram
+from engram.config import StudyConfig
+from engram.errors import EngramError, StorageError
+from engram.evaluation.fold_fit import FoldResult, FoldRisks, fold_risks, job_seed, scored, visible
+from engram.evaluation.preprocess import head_maps
+from engram.evaluation.rows import RowSpec
+from engram.evaluation.transport import features_digest, load_table, outcome_digest, save_table
+from engram.files import digest, read_json, write_json
+from engram.jobs import Progress, run_jobs
+from engram.outcome import SurvivalOutcome
+from engram.provenance import library_versions
+from engram.survival.splits import Fold
+from engram.table import PatientFeatures, StudyTable
+
+# What a result depends on, as places in the package; a change of any byte makes kept results void.
+_CODE = ("heads", "survival", "outcome.py", "table.py", "config.py")
+_CODE_HERE = ("covariates.py", "preprocess.py", "models.py", "fold_fit.py", "transport.py")
+
+
+@dataclass(frozen=True)
+class _Job:
+    table: Path
+    cache_dir: Path
+    code: str
+    spec: RowSpec
+    config: StudyConfig
+    number: int
+    fold: Fold
+
+
+def cross_validate(
+    table: StudyTable,
+    specs: Sequence[RowSpec],
+    folds: Sequence[Fold],
+    config: StudyConfig,
+    *,
+    workers: int,
+    cache_dir: Path,
+    progress: Progress | None = None,
+) -> list[list[FoldResult]]:
+    """The result of each row (outer list) on each fold (inner list), in the order given.
+
+    workers: processes; 0 runs in this one. The numbers are the same to the last digit. Each result is kept in
+    `cache_dir` under a digest of all that it depends on. Raises the first error of a job, with row and fold.
+    """
+    with TemporaryDirectory(prefix="engram-") as folder:
+        path = save_table(averaged(table, config), Path(folder) / "table.npz")
+        code = code_digest()
+        jobs = [
+            _Job(path, cache_dir, code, spec, config, number, fold)
+            for spec in specs
+            for number, fold in enumerate(folds)
+        ]
+        risks = run_jobs(_run, jobs, workers=workers, progress=progress)
+        _open.cache_clear()
+    results = [scored(risk, table, job.fold) for risk, job in zip(risks, jobs, strict=True)]
+    return [results[start : start + len(folds)] for start in range(0, len(results), len(folds))]
+
+
+def averaged(table: StudyTable, config: StudyConfig) -> StudyTable:
+    """The table with each memory (n, entries, channels, h, w) as the map (n, 1, 1, h, w) that the heads see.
+
+    It is what travels to the workers: a hundredth of the size, and the same results bit for bit.
+    """
+    paper_maps = config.embedding.map_size == "paper"
+    embeddings = {
+        key: head_maps(memory, paper_maps=paper_maps)[:, None] for key, memory in table.features.embeddings.items()
+    }
+    return replace(table, features=replace(table.features, embeddings=embeddings))
+
+
+@functools.cache
+def code_digest() -> str:
+    """SHA-256 (hex) of the code and of the library versions that make a result."""
+    package = Path(engram.__file__).parent
+    places = [package / name for name in _CODE] + [package / "evaluation" / name for name in _CODE_HERE]
+    files = [file for place in places for file in (sorted(place.glob("*.py")) if place.is_dir() else [place])]
+    sources = {str(file.relative_to(package)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    return digest({"sources": sources, "libraries": library_versions()})
+
+
+@functools.lru_cache(maxsize=1)
+def _open(path: Path) -> StudyTable:
+    return load_table(path)
+
+
+def _run(job: _Job) -> FoldRisks:
+    table = _open(job.table)
+    training, test = table.subset(job.fold.train_index), table.features.subset(job.fold.test_index)
+    seed = job_seed(job.config.evaluation.seed, job.spec.name, job.number)
+    kept = job.cache_dir / f"{_address(job, training, test, seed)}.json"
+    found = _read(kept, n_test=len(test), n_train=len(training))
+    if found is not None:
+        return found
+    try:
+        risks = fold_risks(training, test, job.spec, job.config, seed=seed)
+    except EngramError as error:
+        error.add_note(f"in row '{job.spec.name}', fold {job.number + 1}")
+        raise
+    write_json(kept, _as_json(risks))
+    return risks
+
+
+def _address(job: _Job, training: StudyTable, test: PatientFeatures, seed: int) -> str:
+    config, spec = job.config, job.spec
+    covariates = {n: c.model_dump(mode="json") for n, c in config.covariates.items()} if spec.sees_clinical else {}
+    return digest(
+        {
+            "training": features_digest(visible(training.features, spec)),
+            "outcome": outcome_digest(training.outcome),
+            "test": features_digest(visible(test, spec)),
+            "spec": asdict(spec),
+            "covariates": covariates,
+            "settings": config.training.model_dump(mode="json"),
+            "evaluation": config.evaluation.model_dump(mode="json", exclude={"folds", "seed"}),
+            "map_size": config.embedding.map_size,
+            "seed": seed,
+            "code": job.code,
+        }
+    )
+
+
+def _as_json(risks: FoldRisks) -> dict[str, Any]:
+    return {
+        "test_risk": risks.test_risk.tolist(),
+        "train_risk": risks.train_risk.tolist(),
+        "notes": list(risks.notes),
+    }
+
+
+def _read(path: Path, *, n_test: int, n_train: int) -> FoldRisks | None:
+    """A kept result; None where there is none or it is damaged, which is then made again."""
+    if not path.exists():
+        return None
+    try:
+        stored = read_json(path)
+        test, train = (np.asarray(stored[name], dtype=np.float64) for name in ("test_risk", "train_risk"))
+        notes = tuple(str(note) for note in stored["notes"])
+    except (StorageError, KeyError, TypeError, ValueError):
+        return None
+    whole = test.shape == (n_test,) and train.shape == (n_train,)
+    return FoldRisks(test, train, notes) if whole and np.isfinite(np.r_[test, train]).all() else None
+
+
+def fold_outcomes(table: StudyTable, folds: Sequence[Fold]) -> list[SurvivalOutcome]:
+    """The outcomes of the test patients of each fold."""
+    return [table.outcome.subset(fold.test_index) for fold in folds]

@@ -1,0 +1,94 @@
+"""One model on one fold. What can fit has no way to see a test patient: it is given the training table alone."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.pipeline import Pipeline
+
+from engram.config import StudyConfig
+from engram.evaluation.preprocess import build_pipeline, keys_of
+from engram.evaluation.rows import RowSpec
+from engram.survival.metrics import harrell_c
+from engram.survival.splits import Fold
+from engram.table import PatientFeatures, StudyTable
+
+RiskArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A row fitted on training patients. notes: what was dropped, how the training went."""
+
+    pipeline: Pipeline
+    notes: tuple[str, ...]
+
+    def predict(self, features: PatientFeatures) -> RiskArray:
+        """Log-risk (n,), higher is worse."""
+        return np.asarray(self.pipeline.predict(features), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class FoldRisks:
+    """Risks of the test and of the training patients of a fold, each in the order of the fold's index."""
+
+    test_risk: RiskArray
+    train_risk: RiskArray
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What one row gives on one fold. c_index: Harrell's on the test patients, None without comparable pairs."""
+
+    test_risk: RiskArray
+    train_risk: RiskArray
+    c_index: float | None
+    notes: tuple[str, ...]
+
+
+def job_seed(seed: int, row: str, fold: int) -> int:
+    """The seed of one row on one fold; it does not depend on which other rows run, nor where."""
+    sha = hashlib.sha256(f"{seed}|{row}|{fold}".encode()).digest()
+    return int.from_bytes(sha[:4], "big")
+
+
+def visible(features: PatientFeatures, spec: RowSpec) -> PatientFeatures:
+    """Only what a row is meant to see: no covariate for an image row, no other region or modality."""
+    covariates = features.covariates if spec.sees_clinical else features.covariates.iloc[:, :0]
+    embeddings = {key: array for key, array in features.embeddings.items() if key in keys_of(spec)}
+    return PatientFeatures(features.ids, covariates, embeddings)
+
+
+def fit_model(training: StudyTable, spec: RowSpec, config: StudyConfig, *, seed: int) -> FittedModel:
+    """Fit a row on these patients. Raises the errors of preprocessing and of the survival models."""
+    pipeline = build_pipeline(spec, config, seed=seed)
+    pipeline.fit(visible(training.features, spec), training.outcome.to_structured())
+    notes = pipeline.named_steps["preprocess"].notes_ + pipeline.named_steps["survival"].notes_
+    return FittedModel(pipeline, notes)
+
+
+def fold_risks(
+    training: StudyTable, test: PatientFeatures, spec: RowSpec, config: StudyConfig, *, seed: int
+) -> FoldRisks:
+    """Fit on `training`, then predict both. `test` has no outcome in it."""
+    model = fit_model(training, spec, config, seed=seed)
+    return FoldRisks(
+        model.predict(visible(test, spec)), model.predict(visible(training.features, spec)), model.notes
+    )
+
+
+def scored(risks: FoldRisks, table: StudyTable, fold: Fold) -> FoldResult:
+    """Add the c-index on the test patients: the first and only look at their outcomes."""
+    c_index = harrell_c(risks.test_risk, table.outcome.subset(fold.test_index))
+    return FoldResult(risks.test_risk, risks.train_risk, c_index, risks.notes)
+
+
+def fit_fold(table: StudyTable, spec: RowSpec, fold: Fold, config: StudyConfig, *, number: int = 0) -> FoldResult:
+    """One row on one fold, in this process and without a cache. number: of the fold, for the seed."""
+    seed = job_seed(config.evaluation.seed, spec.name, number)
+    training, test = table.subset(fold.train_index), table.features.subset(fold.test_index)
+    return scored(fold_risks(training, test, spec, config, seed=seed), table, fold)

@@ -1,0 +1,97 @@
+"""DeepSurv (paper 2.3.3): how long to train is found inside the training patients, then all of them train."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from engram.config import Training
+from engram.errors import CohortError
+from engram.outcome import SurvivalOutcome
+from engram.survival.inputs import ModelInputs
+from engram.survival.network import Batch, DeepSurvNet
+from engram.survival.splits import Fold, stratified_splits
+from engram.survival.training import LabelledBatch, best_epoch, local_seed, new_net, train
+
+DEFAULT_EPOCHS = 50  # where no inner split can tell
+HOLDOUT_FOLDS = 5  # one inner split holds out a fifth of the training patients
+
+
+@dataclass(frozen=True)
+class FittedDeepSurv:
+    """A trained network. epochs: how long all training patients were trained. notes: what a reader must know."""
+
+    net: DeepSurvNet
+    epochs: int
+    notes: tuple[str, ...]
+
+    def predict(self, inputs: ModelInputs) -> npt.NDArray[np.float64]:
+        """The log-risk (n,) of each patient; higher is worse."""
+        self.net.eval()
+        with torch.no_grad():
+            return np.asarray(self.net(Batch(inputs)).double().numpy(), dtype=np.float64)
+
+
+def fit_deepsurv(
+    inputs: ModelInputs,
+    outcome: SurvivalOutcome,
+    settings: Training,
+    seed: int,
+    *,
+    time_quantiles: int = 4,
+) -> FittedDeepSurv:
+    """Train on these patients, and on nothing else.
+
+    settings.inner_folds: 1 holds out a fifth of them; k > 1 holds out each of k parts in turn. The median of the
+    best epochs then ends the training of all. An inner split that cannot rank anybody is left out; where none can,
+    `DEFAULT_EPOCHS` are trained and the notes say so. Initial weights and dropout depend on `seed` alone.
+    Raises CohortError where no event has another patient at risk: there is nothing to learn.
+    """
+    everyone = LabelledBatch.of(inputs, outcome)
+    if not everyone.sets.informative:
+        raise CohortError(
+            f"DeepSurv cannot be trained: none of the {len(outcome)} training patients had an event while another "
+            "was at risk. Set fewer evaluation.folds or add patients."
+        )
+    splits = inner_splits(outcome, folds=settings.inner_folds, time_quantiles=time_quantiles, seed=seed)
+    best = [epoch for fold in splits if (epoch := _inner_run(inputs, outcome, fold, settings, seed)) is not None]
+    epochs = round(statistics.median(best)) if best else min(DEFAULT_EPOCHS, settings.max_epochs)
+    with local_seed(seed):
+        net = new_net(inputs, settings)
+        train(net, everyone, settings, epochs=epochs)
+    return FittedDeepSurv(net.eval(), epochs, _notes(len(splits), len(best), epochs))
+
+
+def inner_splits(outcome: SurvivalOutcome, *, folds: int, time_quantiles: int, seed: int) -> list[Fold]:
+    """The splits of the training patients that early stopping looks at; none where there are too few patients."""
+    parts = HOLDOUT_FOLDS if folds == 1 else folds
+    if len(outcome) < 2 * parts:
+        return []
+    splits = stratified_splits(outcome, folds=parts, time_quantiles=time_quantiles, seed=seed)
+    return splits[:folds]
+
+
+def _inner_run(
+    inputs: ModelInputs, outcome: SurvivalOutcome, fold: Fold, settings: Training, seed: int
+) -> int | None:
+    """The best epoch of one inner split, or None where either part has no event with another patient at risk."""
+    training, validation = (
+        LabelledBatch.of(inputs.subset(index), outcome.subset(index))
+        for index in (fold.train_index, fold.test_index)
+    )
+    if not (training.sets.informative and validation.sets.informative):
+        return None
+    with local_seed(seed):
+        return best_epoch(new_net(inputs, settings), training, validation, settings)
+
+
+def _notes(splits: int, usable: int, epochs: int) -> tuple[str, ...]:
+    if usable == 0:
+        return (f"no inner split could end the training early; {epochs} epochs were trained, the default",)
+    if usable < splits:
+        return (f"{splits - usable} of {splits} inner splits had no comparable validation patients",)
+    return ()

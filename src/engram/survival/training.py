@@ -1,0 +1,128 @@
+"""One training run of a DeepSurv network (paper 2.3.3, 2.4.1): full batch, so that risk sets are whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
+
+from engram.config import Training
+from engram.outcome import SurvivalOutcome
+from engram.survival.cox_loss import RiskSets, cox_loss, risk_sets
+from engram.survival.inputs import ModelInputs
+from engram.survival.network import Batch, DeepSurvNet
+
+STEPS_OF_SCHEDULE = 3  # the step schedule multiplies the learning rate this often ...
+STEP_FACTOR = 0.3  # ... by this factor
+
+
+@dataclass(frozen=True)
+class LabelledBatch:
+    """Patients with their risk sets."""
+
+    batch: Batch
+    sets: RiskSets
+
+    @classmethod
+    def of(cls, inputs: ModelInputs, outcome: SurvivalOutcome) -> LabelledBatch:
+        """Raises ValueError where there are not as many outcomes as patients."""
+        if len(inputs) != len(outcome):
+            raise ValueError(f"{len(inputs)} patients but {len(outcome)} outcomes")
+        return cls(Batch(inputs), risk_sets(outcome))
+
+
+@contextmanager
+def local_seed(seed: int) -> Iterator[None]:
+    """Seed torch inside the block, and leave the generator of everybody else as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def new_net(inputs: ModelInputs, settings: Training) -> DeepSurvNet:
+    """An untrained network for these inputs; call it inside `local_seed`."""
+    n_clinical = 0 if inputs.clinical is None else inputs.clinical.shape[1]
+    return DeepSurvNet(
+        tuple(inputs.maps),
+        n_clinical,
+        hidden=settings.hidden,
+        dropout=settings.dropout,
+        batch_norm=settings.batch_norm,
+    )
+
+
+def train(net: DeepSurvNet, training: LabelledBatch, settings: Training, *, epochs: int) -> None:
+    """Train for a number of epochs, then calibrate. Call it inside `local_seed`; dropout draws from there."""
+    run = _Run(net, training, settings)
+    for _ in range(epochs):
+        run.step(run.forward())
+    with torch.no_grad():
+        net.calibrate(net.fuse(training.batch))
+
+
+def best_epoch(net: DeepSurvNet, training: LabelledBatch, validation: LabelledBatch, settings: Training) -> int:
+    """The number of epochs, 1 or more, after which the validation partial likelihood was best.
+
+    The likelihood is over the validation patients' own risk sets. Stops after `patience` epochs without a better
+    one. Call it inside `local_seed`.
+    """
+    run = _Run(net, training, settings)
+    best, best_loss = 1, math.inf
+    run.step(run.forward())
+    for epoch in range(1, settings.max_epochs + 1):
+        fused = run.forward()
+        loss = _validation_loss(net, fused.detach(), validation, settings)
+        if loss < best_loss:
+            best, best_loss = epoch, loss
+        if epoch - best >= settings.patience or epoch == settings.max_epochs:
+            break
+        run.step(fused)
+    return best
+
+
+def _validation_loss(
+    net: DeepSurvNet, train_fused: torch.Tensor, validation: LabelledBatch, settings: Training
+) -> float:
+    net.calibrate(train_fused)
+    with torch.no_grad():
+        return float(cox_loss(net(validation.batch), validation.sets, settings.ties))
+
+
+class _Run:
+    """Network, optimiser and schedule of one run. A forward pass serves validation and the next step alike."""
+
+    def __init__(self, net: DeepSurvNet, training: LabelledBatch, settings: Training) -> None:
+        self.net, self.training, self.settings = net, training, settings
+        self.optimizer = torch.optim.AdamW(
+            net.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.schedule = _schedule(self.optimizer, settings)
+
+    def forward(self) -> torch.Tensor:
+        """Fused vectors of the training patients, with their graph."""
+        return self.net.fuse(self.training.batch)
+
+    def step(self, fused: torch.Tensor) -> None:
+        """One full-batch step from the fused vectors of the present weights."""
+        self.net.head.train()
+        loss = cox_loss(self.net.risk(fused), self.training.sets, self.settings.ties)
+        if self.settings.l2 > 0:
+            penalty = torch.stack([p.square().sum() for p in self.net.head.parameters()]).sum()
+            loss = loss + self.settings.l2 * penalty
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip_norm)
+        self.optimizer.step()
+        self.schedule.step()
+
+
+def _schedule(optimizer: torch.optim.Optimizer, settings: Training) -> LRScheduler:
+    """Both reach their end at `max_epochs`, also in the refit, whose steps so repeat those of the inner runs."""
+    if settings.schedule == "cosine":
+        return CosineAnnealingLR(optimizer, T_max=settings.max_epochs)
+    every = max(1, math.ceil(settings.max_epochs / (STEPS_OF_SCHEDULE + 1)))
+    return StepLR(optimizer, step_size=every, gamma=STEP_FACTOR)
