@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from engram.config import StudyConfig
 from engram.errors import PatientError
 
 Stage = Literal["imaging", "clinical", "outcome"]
@@ -40,23 +41,25 @@ class ExclusionFlow:
     analysed: int
 
 
-def exclusion_flow(
-    pool: int, errors: Iterable[PatientError], *, has_images: bool = True, has_covariates: bool = True
-) -> ExclusionFlow:
+def study_stages(config: StudyConfig) -> tuple[Stage, ...]:
+    """The stages that a study has: no imaging without images, no clinical without covariates."""
+    had = {"imaging": config.images is not None, "clinical": bool(config.covariates), "outcome": True}
+    return tuple(stage for stage in STAGES if had[stage])
+
+
+def exclusion_flow(pool: int, errors: Iterable[PatientError], stages: Collection[Stage] = STAGES) -> ExclusionFlow:
     """Count each excluded patient once: at the first stage (imaging, clinical, outcome), by the first reason there.
 
     Blank and duplicated ids are clinical: the row cannot be linked to a patient. Patients are told apart by row,
-    or by id where an error has no row. A study without images has no imaging stage, one without covariates no
-    clinical stage, unless someone was excluded at it: pool less the excluded is always `analysed`.
-    Raises ValueError where more are excluded than the pool has.
+    or by id where an error has no row. A stage outside `stages` is left out unless someone was excluded at it,
+    so that pool less the excluded is always `analysed`. Raises ValueError where more are excluded than the pool.
     """
     firsts = Counter((error.stage, error.reason) for error in _first_errors(errors))
-    had: dict[Stage, bool] = {"imaging": has_images, "clinical": has_covariates, "outcome": True}
     steps, remaining = [], pool
     for stage in STAGES:
         reasons = {reason: count for (where, reason), count in firsts.items() if where == stage}
         remaining -= sum(reasons.values())
-        if reasons or had[stage]:
+        if reasons or stage in stages:
             steps.append(FlowStep(stage, _TITLES[stage], sum(reasons.values()), reasons, remaining))
     if remaining < 0:
         raise ValueError(f"{pool - remaining} patients are excluded, but the pool has {pool}")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engram.cohort.flow import exclusion_flow
+from engram.cohort.flow import STAGES, exclusion_flow, study_stages
 from engram.cohort.manifest import read_manifest
 from engram.config import StudyConfig
 from engram.errors import ClinicalError, ImagingError, OutcomeError, PatientError
@@ -82,24 +82,16 @@ def test_blank_and_duplicated_ids_are_clinical_and_counted_by_row(tmp_path: Path
     assert clinical.remaining == 1
 
 
-@pytest.mark.parametrize(
-    ("has", "stages"),
-    [
-        ({"has_images": False}, ["clinical", "outcome"]),
-        ({"has_covariates": False}, ["imaging", "outcome"]),
-        ({}, ["imaging", "clinical", "outcome"]),
-    ],
-)
-def test_stages_that_the_study_does_not_have_are_left_out(has: dict[str, bool], stages: list[str]) -> None:
-    steps = exclusion_flow(5, [error(OutcomeError, 2)], **has).steps
-    assert [step.stage for step in steps] == stages
-    assert [step.excluded for step in steps][-1] == 1
+def test_stages_that_the_study_does_not_have_are_left_out(tmp_path: Path) -> None:
+    clinical_only = study(tmp_path, images=None, rois={})
+    assert study_stages(clinical_only) == ("clinical", "outcome")
+    assert study_stages(study(tmp_path, covariates={})) == ("imaging", "outcome")
+    steps = exclusion_flow(5, [error(OutcomeError, 2)], study_stages(clinical_only)).steps
+    assert [(step.stage, step.excluded) for step in steps] == [("clinical", 0), ("outcome", 1)]
 
 
 def test_a_stage_with_exclusions_is_never_left_out() -> None:
-    flow = exclusion_flow(
-        5, [error(ClinicalError, 2, "duplicated patient id")], has_images=False, has_covariates=False
-    )
+    flow = exclusion_flow(5, [error(ClinicalError, 2, "duplicated patient id")], ("outcome",))
     assert [step.stage for step in flow.steps] == ["clinical", "outcome"]
     assert flow.analysed == 4
 
@@ -112,12 +104,12 @@ def test_more_exclusions_than_patients_are_refused() -> None:
 ERRORS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(2, 30), st.sampled_from("abc")), max_size=60)
 
 
-@given(found=ERRORS, rows=st.booleans(), has_images=st.booleans(), has_covariates=st.booleans())
+@given(found=ERRORS, stages=st.sets(st.sampled_from(STAGES)), rows=st.booleans())
 def test_counts_always_add_up(
-    found: list[tuple[type[PatientError], int, str]], rows: bool, has_images: bool, has_covariates: bool
+    found: list[tuple[type[PatientError], int, str]], stages: set[Any], rows: bool
 ) -> None:
     errors = [error(kind, row if rows else None, why, f"P{row}") for kind, row, why in found]
-    flow = exclusion_flow(29, errors, has_images=has_images, has_covariates=has_covariates)
+    flow = exclusion_flow(29, errors, stages)
     patients = {row for _, row, _ in found}
     assert flow.pool - sum(step.excluded for step in flow.steps) == flow.analysed == 29 - len(patients)
     before = flow.pool
