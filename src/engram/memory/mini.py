@@ -13,8 +13,8 @@ _SEED = 20260306
 
 
 def mini_config(image_size: int = 128) -> Sam2VideoConfig:
-    """A Hiera of four stages at `image_size` pixels; a memory entry is 64 x (image_size / 8) x (image_size / 8)."""
-    sizes = [[image_size // step, image_size // step] for step in (2, 4, 8)]
+    """A Hiera of four stages at `image_size` pixels; a memory entry is 64 x (image_size / 16) x (image_size / 16)."""
+    sizes = [[image_size // step, image_size // step] for step in (4, 8, 16)]
     width = 128  # the least that transformers' memory attention accepts: above 64 and a multiple of it
     return Sam2VideoConfig(
         image_size=image_size,
@@ -36,7 +36,7 @@ def mini_config(image_size: int = 128) -> Sam2VideoConfig:
             "backbone_feature_sizes": sizes,
             "fpn_hidden_size": width,
         },
-        prompt_encoder_config={"image_size": image_size, "patch_size": 8, "hidden_size": width},
+        prompt_encoder_config={"image_size": image_size, "hidden_size": width},
         mask_decoder_config={
             "hidden_size": width,
             "mlp_dim": 256,
@@ -52,9 +52,6 @@ def _trunk(image_size: int) -> dict[str, object]:
         "hidden_size": 16,
         "num_attention_heads": 1,
         "image_size": [image_size, image_size],
-        "patch_kernel_size": [5, 5],
-        "patch_stride": [2, 2],
-        "patch_padding": [2, 2],
         "blocks_per_stage": [1, 1, 1, 1],
         "embed_dim_per_stage": [16, 32, 64, 128],
         "num_attention_heads_per_stage": [1, 1, 2, 4],

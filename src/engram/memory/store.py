@@ -48,8 +48,10 @@ class EmbeddingStore:
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.path(key).is_file()
 
-    def save(self, key: str, embedding: StoredEmbedding) -> Path:
-        """Write an embedding; raises StorageError where the disk is full."""
+    def save(self, key: str, embedding: StoredEmbedding, picture: bytes | None = None) -> Path:
+        """Write an embedding, and a PNG of what was read; raises StorageError where the disk is full."""
+        if picture is not None:  # first, so that an embedding in the store has its picture
+            atomic_write(self.picture_path(key), lambda stream: stream.write(picture))
         tensors = {
             "memory": np.ascontiguousarray(embedding.memory, dtype=np.float32),
             "slices": np.ascontiguousarray(embedding.slices, dtype=np.int32),

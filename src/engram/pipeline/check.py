@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engram.cohort.manifest import Cohort, PatientRecord, check_analysable, read_manifest
+from engram.cohort.manifest import read_manifest
+from engram.cohort.records import Cohort, PatientRecord, check_analysable
 from engram.config import StudyConfig
 from engram.errors import ImagingError, PatientError
 from engram.files import read_json, write_json, write_text
@@ -30,10 +31,8 @@ class CheckedCohort:
         for error in self.cohort.excluded:
             console.say(f"left out: {error}")
         records, pool = self.cohort.records, self.cohort.pool
-        events = sum(record.event for record in records)
-        console.say(
-            f"{len(records)} of {pool} patients can be analysed ({events} events); {pool - len(records)} left out"
-        )
+        found = f"{len(records)} of {pool} patients can be analysed ({self.cohort.events} events)"
+        console.say(f"{found}; {pool - len(records)} left out")
 
 
 @dataclass(frozen=True)
@@ -55,11 +54,12 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
     Writes exclusions.csv. Raises ManifestError where the table is wrong as a whole, CohortError where too little is
     left.
     """
-    cohort, digests = read_manifest(config), {}
+    cohort = read_manifest(config)
+    digests: dict[str, dict[str, str]] = {}
     if config.images is not None:
         cohort, digests = _read_images(cohort, config, workers, console)
     write_exclusions(cohort, RunFolder.of(config).exclusions)
-    check_analysable([r.event for r in cohort.records], len(cohort.records), config.evaluation.folds)
+    check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
     return CheckedCohort(cohort, digests)
 
 

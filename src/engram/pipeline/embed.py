@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engram.cohort.manifest import PatientRecord
+from engram.cohort.records import PatientRecord
 from engram.config import Modality, StudyConfig
 from engram.errors import CohortError, ImagingError, StorageError
-from engram.files import atomic_write, digest, read_json, write_json
+from engram.files import digest, read_json, write_json
 from engram.imaging.frames import to_frames
 from engram.jobs import run_jobs
 from engram.memory.backbone import Sam2Backbone
@@ -168,8 +168,7 @@ def _embed_modality(
     memories = final_memories(backbone, frames, boxes, protocol, entries=backbone.memories_seen)
     for r in wanted:
         picture = contact_sheet(frames, patient.masks[r.roi], boxes[r.roi], volume.grid.spacing_mm)
-        atomic_write(store.picture_path(r.key), lambda stream, png=picture: stream.write(png))
-        store.save(r.key, memories[r.roi])  # last: a key in the store has its picture
+        store.save(r.key, memories[r.roi], picture)
 
 
 def _protocol_fields(config: StudyConfig, protocol: Protocol, backbone: Sam2Backbone) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from dataclasses import asdict
 import pandas as pd
 
 from engram import __version__
-from engram.cohort.flow import exclusion_flow
-from engram.cohort.manifest import Cohort, PatientRecord, check_analysable, read_manifest
+from engram.cohort.flow import exclusion_flow, study_stages
+from engram.cohort.manifest import read_manifest
+from engram.cohort.records import Cohort, PatientRecord, check_analysable
 from engram.cohort.summary import summarise
 from engram.config import StudyConfig
 from engram.errors import ImagingError
@@ -31,13 +32,13 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
     if config.images is not None:
         embedded = load_embedded(config, cohort.digest)
         cohort = cohort.exclude(_imaging_errors(embedded, cohort))
-    check_analysable([r.event for r in cohort.records], len(cohort.records), config.evaluation.folds)
+    check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
     table = study_table(config, cohort.records, embedded)
     with console.stage("Cross-validating") as progress:
         evaluation = evaluate_study(
             table,
             config,
-            _truth(config, cohort.records),
+            _truth(cohort.records),
             encoder=embedded.weights if embedded is not None else "-",
             workers=workers,
             cache_dir=folder.folds,
@@ -50,32 +51,20 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
 
 
 def _imaging_errors(embedded: Embedded, cohort: Cohort) -> list[ImagingError]:
-    rows = {record.patient_id: record.row for record in cohort.records}
-    return [
-        ImagingError(patient_id, row=rows[patient_id], **fields)
-        for patient_id, fields in embedded.unusable.items()
-        if patient_id in rows
-    ]
+    known = {record.patient_id for record in cohort.records}
+    return [ImagingError(name, **fields) for name, fields in embedded.unusable.items() if name in known]
 
 
-def _truth(config: StudyConfig, records: Sequence[PatientRecord]) -> pd.DataFrame | None:
+def _truth(records: Sequence[PatientRecord]) -> pd.DataFrame | None:
     """True log-hazards of a synthetic cohort, in the order of the records: clinical, imaging, total."""
-    if config.truth is None:
-        return None
-    columns = {
-        "clinical": config.truth.clinical,
-        "imaging": config.truth.imaging,
-        "total": config.truth.total,
-    }
-    manifest = pd.read_csv(config.resolve(config.manifest), usecols=list(columns.values()))
-    lines = manifest.iloc[[record.row - 2 for record in records]]
-    return pd.DataFrame({part: lines[column].to_numpy(dtype=float) for part, column in columns.items()})
+    truths = [asdict(record.truth) for record in records if record.truth is not None]
+    return pd.DataFrame(truths) if truths else None
 
 
 def _results(
     config: StudyConfig, cohort: Cohort, embedded: Embedded | None, evaluation: Evaluation
 ) -> StudyResults:
-    flow = exclusion_flow(cohort.pool, cohort.excluded, has_images=config.images is not None)
+    flow = exclusion_flow(cohort.pool, cohort.excluded, study_stages(config))
     return StudyResults(
         study=config.name,
         source=config.source,

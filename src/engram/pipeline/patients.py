@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engram.cohort.manifest import PatientRecord
+from engram.cohort.records import PatientRecord
 from engram.config import Images, StudyConfig
 from engram.errors import ImagingError, StorageError
 from engram.files import digest, file_digest

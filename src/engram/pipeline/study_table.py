@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from engram.cohort.manifest import PatientRecord
+from engram.cohort.records import PatientRecord
 from engram.config import StudyConfig
 from engram.memory.store import EmbeddingStore
 from engram.outcome import SurvivalOutcome

@@ -36,7 +36,7 @@ def _occluded(frames: np.ndarray, z: int) -> np.ndarray:
 
 def test_shapes_are_the_models_own(mini: Sam2Backbone, frames: np.ndarray, boxes: np.ndarray) -> None:
     result = _read(mini, frames, boxes, "interleaved")
-    side = mini.image_size // 8
+    side = mini.image_size // 16
     assert result.memory.shape == (N, 64, side, side)
     assert result.logits.shape == (N, 4 * side, 4 * side)
     assert result.pointers.shape == (N, 128)
