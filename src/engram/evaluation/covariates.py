@@ -92,7 +92,8 @@ def usable_covariates(
 
 def column_transformer(names: tuple[str, ...], declared: Mapping[str, Covariate]) -> ColumnTransformer:
     """Imputation, encoding and scaling of the covariates `names`, to be fitted on training patients only."""
-    steps = [(name, _encoder(declared[name]), [name]) for name in names]
+    # Numbered, because scikit-learn refuses some names that a covariate may well have.
+    steps = [(str(number), _encoder(declared[name]), [name]) for number, name in enumerate(names)]
     return ColumnTransformer(steps, sparse_threshold=0.0, verbose_feature_names_out=True)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 import engram
 from engram.config import StudyConfig
-from engram.errors import EngramError, StorageError
+from engram.errors import CohortError, StorageError
 from engram.evaluation.fold_fit import FoldResult, FoldRisks, fold_risks, job_seed, scored, visible
 from engram.evaluation.preprocess import head_maps
 from engram.evaluation.rows import RowSpec
@@ -55,7 +55,8 @@ def cross_validate(
     """The result of each row (outer list) on each fold (inner list), in the order given.
 
     workers: processes; 0 runs in this one. The numbers are the same to the last digit. Each result is kept in
-    `cache_dir` under a digest of all that it depends on. Raises the first error of a job, with row and fold.
+    `cache_dir` under a digest of all that it depends on. Raises the first error of a job; a CohortError
+    says in which row and fold.
     """
     with TemporaryDirectory(prefix="engram-") as folder:
         path = save_table(averaged(table, config), Path(folder) / "table.npz")
@@ -108,9 +109,8 @@ def _run(job: _Job) -> FoldRisks:
         return found
     try:
         risks = fold_risks(training, test, job.spec, job.config, seed=seed)
-    except EngramError as error:
-        error.add_note(f"in row '{job.spec.name}', fold {job.number + 1}")
-        raise
+    except CohortError as error:
+        raise CohortError(f"row '{job.spec.name}', fold {job.number + 1}: {error}") from error
     write_json(kept, _as_json(risks))
     return risks
 

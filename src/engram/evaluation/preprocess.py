@@ -121,7 +121,7 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
             self.kept_ = np.ptp(matrix, axis=0) > 0
             columns = self.columns_.get_feature_names_out()
             self.notes_ += tuple(
-                f"column '{column.split('__')[-1]}' dropped: the same in all training patients"
+                f"column '{column.split('__', 1)[1]}' dropped: the same in all training patients"
                 for column in columns[~self.kept_]
             )
         if not self.kept_.any():

@@ -86,8 +86,8 @@ def cohort_warnings(outcome: SurvivalOutcome, test: Sequence[SurvivalOutcome]) -
     n, events = len(outcome), int(outcome.event.sum())
     if min(n, events) < FEW:
         warnings.append(
-            f"Only {n} patients with {events} events: with fewer than {FEW} of either, this study says nothing about "
-            "discrimination. It shows that the software runs."
+            f"Only {n} patients with {events} events: with fewer than {FEW} of either, this study says nothing "
+            "about discrimination. It shows that the software runs."
         )
     empty = [number for number, fold in enumerate(test, 1) if harrell_c(np.zeros(len(fold)), fold) is None]
     if empty:

@@ -30,7 +30,7 @@ def save_table(table: StudyTable, path: Path) -> Path:
     arrays: dict[str, npt.NDArray[Any]] = {"event": table.outcome.event, "time": table.outcome.time}
     arrays |= {f"embedding_{number}": table.features.embeddings[key] for number, key in enumerate(keys)}
     text = np.frombuffer(json.dumps(header, allow_nan=False).encode(), dtype=np.uint8)
-    return atomic_write(path, lambda stream: np.savez(stream, header=text, **arrays))
+    return atomic_write(path, lambda stream: np.savez(stream, allow_pickle=False, header=text, **arrays))
 
 
 def load_table(path: Path) -> StudyTable:
@@ -74,7 +74,9 @@ def _cells(covariates: pd.DataFrame) -> list[list[float | str | None]]:
 
 def _cell(value: Any) -> float | str | None:
     """A float, a text, or None where missing; infinite numbers travel as text and are refused by the model."""
-    if value is None or value is pd.NA or isinstance(value, str):
-        return None if value is pd.NA else value
+    if value is None or value is pd.NA:
+        return None
+    if isinstance(value, str):
+        return value
     number = float(value)
     return None if math.isnan(number) else number if math.isfinite(number) else str(number)

@@ -70,8 +70,8 @@ def _time_strata(time: npt.NDArray[np.float64], quantiles: int, smallest: int) -
 
 def _join_small_status(strata: IndexArray, event: npt.NDArray[np.bool_], smallest: int) -> IndexArray:
     joined = strata.copy()
-    for status in (False, True):
-        few = event == status
-        if 0 < few.sum() < smallest and not few.all():
-            joined[few] = strata[~few].max()
-    return joined
+    if 0 < event.sum() < smallest and not event.all():
+        joined[event] = strata[~event].max()
+    if 0 < (~event).sum() < smallest and not (~event).all():
+        joined[~event] = joined[event].max()
+    return np.asarray(np.unique(joined, return_inverse=True)[1], dtype=np.intp)

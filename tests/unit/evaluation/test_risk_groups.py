@@ -1,0 +1,65 @@
+"""Risk groups: cut by training risks, never by test risks."""
+
+import numpy as np
+import pytest
+
+from engram.evaluation.fold_fit import FoldResult
+from engram.evaluation.risk_groups import pool_risks, risk_groups, ticks_months
+from engram.outcome import SurvivalOutcome
+from engram.survival.metrics import logrank_p
+from engram.survival.splits import Fold
+
+FOLDS = [Fold(np.arange(4, 8), np.arange(4)), Fold(np.arange(4), np.arange(4, 8))]
+
+
+def result(test, train):
+    return FoldResult(np.array(test, dtype=float), np.array(train, dtype=float), None, ())
+
+
+def test_each_fold_is_standardised_by_its_own_training_risks():
+    pooled = pool_risks([result([0, 1, 2, 3], [1, 2, 3, 4]), result([10, 20, 30, 40], [10, 20, 30, 40])], FOLDS)
+    z = (np.arange(4) - 1.5) / np.std(np.arange(4), ddof=1)
+    np.testing.assert_allclose(pooled.standardised[4:], z)
+    np.testing.assert_allclose(pooled.standardised[:4], (np.arange(4) - 2.5) / np.std(np.arange(4), ddof=1))
+    assert (pooled.low, pooled.high) == tuple(np.quantile(np.r_[z, z], [0.25, 0.75]))
+
+
+def test_test_risks_do_not_move_the_cut_points():
+    train = [1, 2, 3, 4]
+    one = pool_risks([result([0, 0, 0, 0], train), result([0, 0, 0, 0], train)], FOLDS)
+    other = pool_risks([result([9, 9, 9, 9], train), result([-9, 5, 7, 0], train)], FOLDS)
+    assert (one.low, one.high) == (other.low, other.high)
+
+
+def test_groups_and_their_curves():
+    results = [result([0, 1, 2, 5], [1, 2, 3, 4]), result([0, 2.5, 4, 9], [1, 2, 3, 4])]
+    time = np.array([90.0, 50, 40, 3, 80, 30, 5, 4])
+    outcome = SurvivalOutcome(np.array([0, 1, 1, 1, 1, 1, 1, 1], dtype=bool), time)
+    groups = risk_groups("CT", pool_risks(results, FOLDS), outcome)
+    low, high = groups.curves
+    assert (low.n, low.events, high.n, high.events) == (3, 2, 3, 3)
+    assert low.label.startswith("Q1")
+    assert high.label.startswith("Q4")
+    assert low.at_risk[0] == 3
+    assert groups.logrank_p == pytest.approx(
+        logrank_p(outcome.subset(np.array([0, 1, 4])), outcome.subset(np.array([3, 6, 7])))
+    )
+    assert len(groups.ticks_months) == len(high.at_risk)
+
+
+def test_equal_risks_give_an_empty_group_and_no_p():
+    same = result([1, 1, 1, 1], [1, 1, 1, 1])
+    outcome = SurvivalOutcome(np.ones(8, dtype=bool), np.arange(1.0, 9.0))
+    groups = risk_groups("CT", pool_risks([same, same], FOLDS), outcome)
+    assert [curve.n for curve in groups.curves] == [8, 0]
+    assert groups.logrank_p is None
+    assert groups.model_dump_json()
+
+
+@pytest.mark.parametrize("longest", [0.5, 8, 30, 51, 119.9, 300, 900])
+def test_ticks_are_few_and_even(longest):
+    ticks = ticks_months(longest)
+    assert ticks[0] == 0
+    assert ticks[-1] <= longest
+    assert len(ticks) <= 9
+    assert len(set(np.diff(ticks))) <= 1
