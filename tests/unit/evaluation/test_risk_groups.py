@@ -56,7 +56,7 @@ def test_equal_risks_give_an_empty_group_and_no_p():
     assert groups.model_dump_json()
 
 
-@pytest.mark.parametrize("longest", [0.5, 8, 30, 51, 119.9, 300, 900])
+@pytest.mark.parametrize("longest", [0.5, 8, 30, 51, 119.9, 300, 900, 1200])
 def test_ticks_are_few_and_even(longest):
     ticks = ticks_months(longest)
     assert ticks[0] == 0

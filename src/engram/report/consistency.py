@@ -1,0 +1,72 @@
+"""Refuses results that contradict themselves, rather than print them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from engram.errors import StorageError
+from engram.evaluation.results import Curve, Flow, RiskGroups, RowResult, StudyResults
+
+
+def check_results(results: StudyResults) -> None:
+    """Raises StorageError naming every contradiction: counts that do not add up, lists of different lengths."""
+    found = [*_flow(results.flow), *_cohort(results)] + ["no folds"] * (not results.folds)
+    for row in results.rows:
+        found += _row(row, len(results.folds))
+    if results.risk_groups is not None:
+        found += _groups(results.risk_groups)
+    if found:
+        lines = "\n".join(f"  - {line}" for line in found)
+        raise StorageError(f"results of '{results.study}' contradict themselves. Run 'engram evaluate' again.\n{lines}")
+
+
+def _flow(flow: Flow) -> Iterator[str]:
+    left = flow.pool
+    for step in flow.steps:
+        if sum(step.reasons.values()) != step.excluded:
+            yield f"flow, {step.stage}: {step.excluded} excluded, but reasons for {sum(step.reasons.values())}"
+        left -= step.excluded
+        if left != step.remaining:
+            yield f"flow, {step.stage}: {step.remaining} remaining, but {left} by the counts above"
+    if left != flow.analysed:
+        yield f"flow: {flow.analysed} analysed, but {left} by the counts above"
+
+
+def _cohort(results: StudyResults) -> Iterator[str]:
+    cohort = results.cohort
+    if cohort.n != results.flow.analysed:
+        yield f"cohort: {cohort.n} patients, but {results.flow.analysed} analysed in the flow"
+    if cohort.events + cohort.censored != cohort.n:
+        yield f"cohort: {cohort.events} events and {cohort.censored} censored of {cohort.n} patients"
+
+
+def _row(row: RowResult, folds: int) -> Iterator[str]:
+    for what, values in (("c-indices", row.c_index), ("true c-indices", row.true_c_index)):
+        if values is None:
+            continue
+        if len(values) != folds:
+            yield f"row '{row.name}': {len(values)} {what} for {folds} folds"
+        if not _finite(value for value in values if value is not None):
+            yield f"row '{row.name}': {what} that are not numbers"
+    known = (row.mean, row.se, row.p, row.true_mean)
+    if not _finite(value for value in known if value is not None):
+        yield f"row '{row.name}': mean, SE or p that is not a number"
+
+
+def _groups(groups: RiskGroups) -> Iterator[str]:
+    for curve in groups.curves:
+        if len({len(curve.time_months), len(curve.survival), len(curve.lower), len(curve.upper)}) != 1:
+            yield f"risk group '{curve.label}': times, survival and limits differ in length"
+        if len(curve.at_risk) != len(groups.ticks_months):
+            yield f"risk group '{curve.label}': {len(curve.at_risk)} counts at {len(groups.ticks_months)} times"
+        if not _finite(_values(curve)):
+            yield f"risk group '{curve.label}': values that are not numbers"
+
+
+def _values(curve: Curve) -> list[float]:
+    return [*curve.time_months, *curve.survival, *curve.lower, *curve.upper]
+
+
+def _finite(values: Iterable[float]) -> bool:
+    return all(math.isfinite(value) for value in values)

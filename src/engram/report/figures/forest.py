@@ -1,0 +1,131 @@
+"""Every row's c-index in one picture: each fold, the mean with its standard error, and the truth where known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from engram.evaluation.results import RowResult, StudyResults
+from engram.report import labels
+from engram.report.figures.svg import (
+    FAMILY_COLOURS,
+    HAIRLINE,
+    INK,
+    QUIET,
+    WARNING,
+    WIDTH_IN,
+    Drawing,
+    blank_figure,
+    house_style,
+    to_svg,
+)
+from engram.report.formats import number
+
+_ROW_IN, _TOP_IN, _BOTTOM_IN = 0.27, 0.62, 0.72
+_CHARACTER_IN = 0.069
+_LONGEST_NAME = 40
+_CHANCE = 0.5
+_Line = RowResult | str  # a row, or the heading of a family
+
+
+def draw_forest(results: StudyResults) -> Drawing:
+    """One line a row, grouped by family, highest mean first; the dashed line is chance (c = 0.5)."""
+    lines, known = _lines(results.rows), any(row.true_mean is not None for row in results.rows)
+    untrained = labels.needs_untrained_label(results, results.rows)
+    top_in = _TOP_IN + 0.22 * untrained
+    height_in = top_in + _BOTTOM_IN + len(lines) * _ROW_IN
+    left_in = 0.15 + _CHARACTER_IN * max(len(_short(line)) for line in lines)
+    right_in = 1.75 if known else 1.25
+    with house_style("c_index"):
+        figure = blank_figure(height_in)
+        box = (left_in / WIDTH_IN, _BOTTOM_IN / height_in, (WIDTH_IN - left_in - right_in) / WIDTH_IN)
+        axes = figure.add_axes((*box, 1 - (top_in + _BOTTOM_IN) / height_in))
+        _draw_frame(axes, results.rows, len(lines))
+        for y, line in enumerate(lines):
+            _draw_line(axes, y, line, left_in, known)
+        _draw_heads(axes, known)
+        axes.legend(
+            handles=_legend(known), loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize=8,
+            borderaxespad=0.3, handletextpad=0.4, columnspacing=1.4,
+        )  # fmt: skip
+        if untrained:
+            figure.text(0.02, 1 - 0.2 / height_in, f"{labels.UNTRAINED} in image rows", color=WARNING, weight="bold")
+        return Drawing("c_index", to_svg(figure), "c-index of every row on every test fold.")
+
+
+def _lines(rows: Sequence[RowResult]) -> list[_Line]:
+    lines: list[_Line] = []
+    for family, title in labels.FAMILIES.items():
+        members = labels.by_c_index(row for row in rows if row.family == family)
+        lines += [title, *members] if members else []
+    return lines
+
+
+def _short(line: _Line) -> str:
+    name = line if isinstance(line, str) else line.name
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+
+
+def _limits(rows: Sequence[RowResult]) -> tuple[float, float]:
+    values = [value for row in rows for value in (*row.c_index, row.true_mean) if value is not None]
+    low, high = min([*values, 0.45]) - 0.02, max([*values, 0.75]) + 0.02
+    return math.floor(low * 20) / 20, math.ceil(high * 20) / 20
+
+
+def _draw_frame(axes: Axes, rows: Sequence[RowResult], n_lines: int) -> None:
+    axes.set_xlim(*_limits(rows))
+    axes.set_ylim(n_lines - 0.4, -0.6)
+    axes.set_yticks([])
+    axes.spines[["left", "right", "top"]].set_visible(False)
+    axes.grid(axis="x", color="#eceef0", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.axvline(_CHANCE, color=QUIET, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
+    axes.set_xlabel("c-index on the test folds (dashed line: chance)")
+
+
+def _draw_line(axes: Axes, y: int, line: _Line, left_in: float, known: bool) -> None:
+    x_in_to_axes = axes.bbox.width / axes.figure.dpi
+    place = {"va": "center_baseline", "transform": axes.get_yaxis_transform()}
+    heading = isinstance(line, str)
+    axes.text((0.1 - left_in) / x_in_to_axes, y, _short(line), weight="bold" if heading else "normal", **place)
+    if heading:
+        return
+    if line.mean is None:
+        axes.text(0.5, y, "no comparable pairs in any test fold", ha="center", color=QUIET, **place)
+    else:
+        _draw_row(axes, y, line)
+    se = f" ± {number(line.se)}" if line.se is not None else ""
+    axes.text(1 + 0.12 / x_in_to_axes, y, number(line.mean) + se, **place)
+    if known:
+        axes.text(1 + 1.62 / x_in_to_axes, y, number(line.true_mean), ha="right", **place)
+
+
+def _draw_row(axes: Axes, y: int, row: RowResult) -> None:
+    colour, se = FAMILY_COLOURS[row.family], row.se or 0.0
+    folds = [value for value in row.c_index if value is not None]
+    axes.plot(folds, [y] * len(folds), "o", color=colour, alpha=0.35, markersize=4, markeredgewidth=0, zorder=2)
+    axes.plot([row.mean - se, row.mean + se], [y, y], color=colour, linewidth=2.2, zorder=3)  # type: ignore[operator]
+    axes.plot([row.mean], [y], "s", color=colour, markersize=6, zorder=4)
+    if row.true_mean is not None:
+        axes.plot([row.true_mean], [y], "D", markersize=5.5, markerfacecolor="white", markeredgecolor=INK, zorder=5)
+
+
+def _draw_heads(axes: Axes, known: bool) -> None:
+    x_in_to_axes = axes.bbox.width / axes.figure.dpi
+    place = {"transform": axes.get_yaxis_transform(), "color": QUIET, "fontsize": 8, "va": "center_baseline"}
+    axes.text(1 + 0.12 / x_in_to_axes, 0, "mean ± SE", **place)
+    if known:
+        axes.text(1 + 1.62 / x_in_to_axes, 0, "true c", ha="right", **place)
+
+
+def _legend(known: bool) -> list[Line2D]:
+    fold = Line2D([], [], marker="o", linestyle="", color=QUIET, alpha=0.5, markersize=4, label="one test fold")
+    mean = Line2D([], [], marker="s", color=QUIET, linewidth=2.2, markersize=6, label="mean ± SE over folds")
+    truth = Line2D(
+        [], [], marker="D", linestyle="", markersize=5.5, markerfacecolor="white", markeredgecolor=INK,
+        color=HAIRLINE, label="true c",
+    )  # fmt: skip
+    return [fold, mean, truth] if known else [fold, mean]

@@ -1,0 +1,34 @@
+"""How the report writes numbers, so that the page, the CSV files and the figures agree to the last digit."""
+
+from __future__ import annotations
+
+EN_DASH = "–"
+
+_SMALLEST_PLAIN_P = 0.001
+
+
+def number(value: float | None, decimals: int = 3) -> str:
+    """A number in plain decimals; an en dash where there is none."""
+    return EN_DASH if value is None else f"{value:.{decimals}f}"
+
+
+def p_value(p: float | None) -> str:
+    """`0.031`, or `2.08e-04` below one in a thousand; an en dash where there is none."""
+    if p is None:
+        return EN_DASH
+    return f"{p:.3f}" if p >= _SMALLEST_PLAIN_P else f"{p:.2e}"
+
+
+def months(value: float | None) -> str:
+    """A time in months; an en dash where there is none (a median that is not reached)."""
+    return number(value, 1)
+
+
+def or_dash(text: str) -> str:
+    """The saved `-` (not applicable) as an en dash, which is how the paper prints it."""
+    return EN_DASH if text == "-" else text
+
+
+def joined(parts: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)

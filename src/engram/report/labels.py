@@ -1,0 +1,56 @@
+"""What must be said beside numbers wherever they are printed: untrained weights, SE, p, optimism."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from engram.evaluation.results import RowResult, StudyResults
+from engram.report.formats import or_dash
+
+UNTRAINED = "Untrained weights"
+UNTRAINED_MEANING = "The image model has random weights: image rows show that the software runs, not what the method can do."
+SYNTHETIC = "Synthetic cohort"
+SYNTHETIC_MEANING = "These patients do not exist. Their true hazard is known, so each model can be measured against it."
+
+STANDARD_ERROR = "SE: standard error over folds (standard deviation of the fold c-indices / square root of the folds)."
+P_VALUE = "p: one-sided t-test of fold c-indices against 0.5, as in the paper; not corrected."
+TRUE_C = (
+    "True c: c-index of the true log-hazard of what the row sees, on the same test folds; "
+    "no model can be expected to do better."
+)
+NO_C = (
+    "–: no c-index, because no two patients of that test fold can be compared "
+    "(it takes one with the event and another who was followed for longer)."
+)
+BEST_OF_MANY = (
+    "The best row of a family was chosen on the same folds that measure it: the best of many is optimistic, "
+    "the more so the more rows there were to choose from."
+)
+POOLED_LOG_RANK = (
+    "Patients are pooled over folds and each was scored by the model of the fold that left them out: "
+    "the log-rank test of pooled out-of-fold risks is anti-conservative (its p is too small)."
+)
+
+FAMILIES = {"multimodal": "Image + clinical", "clinical": "Clinical only", "image": "Image only"}
+
+
+def encoder_name(row: RowResult, untrained: bool) -> str:
+    """The frozen weights of a row, marked where they are random, since tables are copied without their page."""
+    marked = untrained and row.family != "clinical" and "untrained" not in row.encoder.lower()
+    return f"{or_dash(row.encoder)} (untrained)" if marked else or_dash(row.encoder)
+
+
+def needs_untrained_label(results: StudyResults, rows: Iterable[RowResult]) -> bool:
+    """Whether any of these rows looked at images through random weights."""
+    return results.provenance.untrained_weights and any(row.family != "clinical" for row in rows)
+
+
+def by_c_index(rows: Iterable[RowResult]) -> list[RowResult]:
+    """Highest mean first, as in the paper; rows without one last; ties by name."""
+    return sorted(rows, key=lambda row: (row.mean is None, -(row.mean or 0.0), row.name))
+
+
+def best(rows: Iterable[RowResult], family: str) -> RowResult | None:
+    """The row of a family with the highest mean, or None where none of them has one."""
+    ranked = by_c_index(row for row in rows if row.family == family and row.mean is not None)
+    return ranked[0] if ranked else None

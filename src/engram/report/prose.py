@@ -1,0 +1,181 @@
+"""The sentences of the page, made from what is saved; nothing is claimed that the results do not hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engram.evaluation.results import RowResult, StudyResults
+from engram.report import labels
+from engram.report.formats import joined, number
+
+_FAMILY_WORDS = {"multimodal": "image + clinical", "clinical": "clinical", "image": "image-only"}
+_PROMPTING = {
+    "all": "every slice read was prompted before the pass began",
+    "interleaved": "each slice was prompted in its turn, after the slices above it had been read",
+    "first": "only the first slice was prompted, and its mask was followed through the others",
+}
+_EVERY = {1: "every slice", 2: "every second slice", 3: "every third slice"}
+
+
+@dataclass(frozen=True)
+class Banner:
+    """One warning above the results. kind: `untrained`, `synthetic` or `warning`, for its look."""
+
+    kind: str
+    title: str
+    text: str
+
+
+def banners(results: StudyResults) -> list[Banner]:
+    """What a reader must know before any number, gravest first."""
+    found: list[Banner] = []
+    if results.provenance.untrained_weights:
+        found.append(Banner("untrained", labels.UNTRAINED, labels.UNTRAINED_MEANING))
+    if results.synthetic:
+        found.append(Banner("synthetic", labels.SYNTHETIC, labels.SYNTHETIC_MEANING))
+    return found + [Banner("warning", "Warning", text) for text in results.warnings]
+
+
+def summary(results: StudyResults) -> str:
+    """What was found, in one sentence: the best row of each family."""
+    cohort, folds = results.cohort, len(results.folds)
+    where = f"In {folds}-fold cross-validation of {cohort.n} patients ({cohort.events} with the event, {cohort.endpoint})"
+    chosen = [labels.best(results.rows, family) for family in labels.FAMILIES]
+    found = [_best(row, results) for row in chosen if row is not None]
+    if not found:
+        return f"{where}, no row has a c-index: no two patients of a test fold can be compared."
+    many = " each" if len(found) > 1 else ""
+    return f"{where}, the best row{many} {'of its family ' if many else ''}had a c-index of {joined(found)}."
+
+
+def _best(row: RowResult, results: StudyResults) -> str:
+    se = f" ± {number(row.se)}" if row.se is not None else ""
+    truth = f", true c {number(row.true_mean)}" if results.synthetic and row.true_mean is not None else ""
+    untrained = labels.needs_untrained_label(results, [row])
+    mark = ", untrained weights" if untrained else ""
+    return f"{number(row.mean)}{se} ({_FAMILY_WORDS[row.family]}: {row.name}{truth}{mark})"
+
+
+def methods(results: StudyResults) -> list[str]:
+    """The methods as paragraphs: patients, images, models, evaluation."""
+    paragraphs = [_patients(results), _images(results), _models(results), _evaluation(results)]
+    return [text for text in paragraphs if text]
+
+
+def _patients(results: StudyResults) -> str:
+    flow, cohort = results.flow, results.cohort
+    source = f" Source of the data: {results.source}." if results.source else ""
+    return (
+        f"Of {flow.pool} rows of the manifest, {cohort.n} patients were analysed, {cohort.events} of them with the "
+        f"event ({cohort.endpoint}). Outcomes were never imputed. Times are in months of 30.4375 days.{source}"
+    )
+
+
+def _images(results: StudyResults) -> str:
+    made, protocol = results.provenance, results.provenance.protocol
+    if made.weights is None:
+        return ""
+    state = "random, untrained" if made.untrained_weights else "frozen"
+    sentences = [f"Axial slices were read with the {state} memory model {made.weights}{_reading(protocol)}."]
+    if "prompting" in protocol:
+        how = str(protocol["prompting"])
+        prompt = f"Prompt: {protocol['prompt']}; " if "prompt" in protocol else ""
+        sentences.append(f"{prompt}{_PROMPTING.get(how, f'prompting: {how}')}.".capitalize())
+    sentences += _windows(protocol)
+    if "read_out" in protocol:
+        sentences.append(f"The embedding of an image is the {protocol['read_out']}.")
+    return " ".join(sentences)
+
+
+_Protocol = dict[str, str | int | float | bool | list[float]]
+
+
+def _reading(protocol: _Protocol) -> str:
+    parts = []
+    if "resolution_px" in protocol:
+        parts.append(f"at {protocol['resolution_px']} pixels a side")
+    if "direction" in protocol:
+        parts.append(f"from {str(protocol['direction']).replace(' to ', ' to ')}")
+    stride = protocol.get("stride")
+    if isinstance(stride, int):
+        parts.append(f"{_EVERY.get(stride, f'one slice in {stride}')} in which the region of interest has a mask")
+    return " " + ", ".join(parts) if parts else ""
+
+
+def _windows(protocol: _Protocol) -> list[str]:
+    shown = []
+    for key, name, unit in (("ct_window_hu", "CT", "HU"), ("pet_window_suv", "PET", "SUVbw")):
+        window = protocol.get(key)
+        if isinstance(window, list) and len(window) == 2:
+            shown.append(f"{name} from {window[0]:g} to {window[1]:g} {unit}")
+    return [f"Grey values: {joined(shown)}."] if shown else []
+
+
+def _models(results: StudyResults) -> str:
+    rows = results.rows
+    heads = sorted({row.head for row in rows} - {"-"})
+    fusions = sorted({row.fusion for row in rows} - {"-"})
+    survivals = sorted({row.survival for row in rows} - {"-"})
+    sentences = []
+    if heads:
+        sentences.append(f"Embeddings were reduced by {joined(heads)}.")
+    if fusions:
+        sentences.append(f"Inputs of several kinds were joined by {joined(fusions)}.")
+    if survivals:
+        sentences.append(f"Log-risk was modelled by {joined(survivals)}; a higher risk is worse.")
+    return " ".join(sentences)
+
+
+def _evaluation(results: StudyResults) -> str:
+    return (
+        f"All {len(results.rows)} rows were measured on the same {len(results.folds)} test folds, stratified by event "
+        f"and time (seed {results.provenance.seed}). Imputation, encoding, scaling, early stopping and training "
+        "saw the training part of a fold only. Discrimination is Harrell's c-index on each test fold, given as mean "
+        "and standard error over folds; p is that of a one-sided one-sample t-test of the fold c-indices against 0.5."
+    )
+
+
+def reading_notes(results: StudyResults) -> list[str]:
+    """How to read the page: what each number is, and what it is not."""
+    found = [
+        "A c-index of 0.5 is chance and 1 is a perfect order: of two patients who can be compared, how often the one "
+        "with the higher risk had the event first. It says nothing about calibration.",
+        "The standard error over folds is not a confidence interval: test folds share training patients, "
+        "and a handful of folds estimate it poorly. Do not rank models by it.",
+        "Folds are not independent, so the uncorrected t-test rejects too often; "
+        f"{len(results.rows)} rows were tested and no p was corrected for that.",
+    ]
+    if labels.best(results.rows, "image") or labels.best(results.rows, "multimodal"):
+        found.append(labels.BEST_OF_MANY)
+    if results.synthetic:
+        found.append(labels.TRUE_C)
+    if results.risk_groups is not None and results.risk_groups.curves:
+        found.append(labels.POOLED_LOG_RANK)
+    return found
+
+
+def provenance_lines(results: StudyResults) -> list[tuple[str, str]]:
+    """Everything that the numbers were made with, as pairs of text."""
+    made = results.provenance
+    weights = f"{made.weights}{' (untrained)' if made.untrained_weights else ''}" if made.weights else None
+    pairs = [
+        ("Engram", made.engram),
+        ("Python", made.python),
+        *sorted(made.libraries.items()),
+        ("Seed", str(made.seed)),
+        ("Study digest (SHA-256)", made.study_digest),
+        ("Manifest digest (SHA-256)", made.manifest_digest),
+        ("Weights", weights),
+        ("Weights digest (SHA-256)", made.weights_digest),
+        *((f"Protocol: {key}", _value(value)) for key, value in made.protocol.items()),
+        ("Protocol digest (SHA-256)", made.protocol_digest),
+    ]
+    return [(name, value) for name, value in pairs if value is not None]
+
+
+def _value(value: str | int | float | bool | list[float]) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " to ".join(f"{item:g}" for item in value) if len(value) == 2 else ", ".join(map(str, value))
+    return str(value)

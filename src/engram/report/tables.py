@@ -1,0 +1,181 @@
+"""From results to rows of text: what a table of the page says, its CSV file says too."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from engram.evaluation.results import RowResult, StudyResults
+from engram.report import labels
+from engram.report.formats import EN_DASH, months, number, or_dash, p_value
+
+
+@dataclass(frozen=True)
+class Column:
+    """`kind` decides how cells are set: numbers align right, an error follows its number after a ± sign."""
+
+    title: str
+    kind: Literal["text", "number", "error"] = "text"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text. name: stem of its CSV file. notes: what must be read with it. untrained: see labels."""
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    untrained: bool = False
+
+    def to_csv(self) -> str:
+        """The same cells as the page shows, comma-separated, with a header."""
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([column.title for column in self.columns])
+        writer.writerows(self.rows)
+        return stream.getvalue()
+
+
+TABLE_NAMES = ("table1_image_only", "table2_multimodal", "table3_comparison", "folds", "cohort", "flow")
+
+
+def all_tables(results: StudyResults) -> dict[str, Table]:
+    """Every table that has rows, by name."""
+    tables = (
+        family_table(results, "table1_image_only", "image"),
+        family_table(results, "table2_multimodal", "multimodal"),
+        comparison_table(results),
+        fold_table(results),
+        cohort_table(results),
+        flow_table(results),
+    )
+    return {table.name: table for table in tables if table.rows}
+
+
+def family_table(results: StudyResults, name: str, family: Literal["image", "multimodal"]) -> Table:
+    """Tables 1 and 2 of the paper: one line a row of the family, highest c-index first."""
+    rows = labels.by_c_index(row for row in results.rows if row.family == family)
+    untrained = results.provenance.untrained_weights
+    heads = [Column(title) for title in ("Origin", "Mask", "Model", "Downsampling", "Fusion")]
+    lines = [
+        (row.modality, row.roi, labels.encoder_name(row, untrained), or_dash(row.head), or_dash(row.fusion))
+        for row in rows
+    ]
+    return _with_c_index(results, name, heads, lines, rows, notes=())
+
+
+def comparison_table(results: StudyResults) -> Table:
+    """Table 3 of the paper: the best row of each family beside every clinical baseline."""
+    chosen = [labels.best(results.rows, family) for family in ("image", "multimodal")]
+    rows = labels.by_c_index(
+        [row for row in chosen if row is not None] + [row for row in results.rows if row.family == "clinical"]
+    )
+    untrained = results.provenance.untrained_weights
+    lines = [(labels.FAMILIES[row.family], row.name, labels.encoder_name(row, untrained)) for row in rows]
+    notes = (labels.BEST_OF_MANY,) if any(row is not None for row in chosen) else ()
+    heads = [Column("Sees"), Column("Row"), Column("Model")]
+    return _with_c_index(results, "table3_comparison", heads, lines, rows, notes)
+
+
+def _with_c_index(
+    results: StudyResults,
+    name: str,
+    heads: Sequence[Column],
+    lines: Sequence[tuple[str, ...]],
+    rows: Sequence[RowResult],
+    notes: tuple[str, ...],
+) -> Table:
+    """Add c-index, SE, p, and where there is something to say, true c and the number of usable folds."""
+    partial = any(_usable(row) < len(row.c_index) for row in rows)
+    columns = [*heads, Column("c-index", "number"), Column("SE", "error"), Column("p", "number")]
+    columns += [Column("True c", "number")] * results.synthetic + [Column("Folds", "number")] * partial
+    cells = [
+        (*line, *_c_cells(row), *_true_cell(results, row), *[f"{_usable(row)} of {len(row.c_index)}"] * partial)
+        for line, row in zip(lines, rows, strict=True)
+    ]
+    return Table(
+        name,
+        tuple(columns),
+        tuple(cells),
+        (labels.STANDARD_ERROR, labels.P_VALUE, *[labels.TRUE_C] * results.synthetic, *notes),
+        labels.needs_untrained_label(results, rows),
+    )
+
+
+def _usable(row: RowResult) -> int:
+    return sum(value is not None for value in row.c_index)
+
+
+def _c_cells(row: RowResult) -> tuple[str, str, str]:
+    if row.mean is None:
+        return f"{EN_DASH} (no comparable pairs)", EN_DASH, EN_DASH
+    few = _usable(row) < 2
+    se = f"{EN_DASH} (one usable fold)" if row.se is None and few else number(row.se)
+    p = f"{EN_DASH} (needs two folds)" if row.p is None and few else p_value(row.p)
+    return number(row.mean), se, p
+
+
+def _true_cell(results: StudyResults, row: RowResult) -> list[str]:
+    return [number(row.true_mean)] if results.synthetic else []
+
+
+def fold_table(results: StudyResults) -> Table:
+    """Size of each test fold, then the c-index of each row on it."""
+    rows = labels.by_c_index(results.rows)
+    columns = [Column("Row"), *(Column(f"Fold {i + 1}", "number") for i in range(len(results.folds)))]
+    lines = [
+        ("Patients", *(str(fold.n) for fold in results.folds)),
+        ("Events", *(str(fold.events) for fold in results.folds)),
+        *((row.name, *map(number, row.c_index)) for row in rows),
+    ]
+    missing = any(value is None for row in rows for value in row.c_index)
+    notes = (labels.NO_C,) if missing else ()
+    return Table("folds", tuple(columns), tuple(lines), notes, labels.needs_untrained_label(results, rows))
+
+
+def cohort_table(results: StudyResults) -> Table:
+    """The patients as analysed: outcome, follow-up, covariates. Times in months."""
+    cohort, dash = results.cohort, EN_DASH
+    outcome = [
+        ("Patients", "", str(cohort.n), dash),
+        (cohort.endpoint, "event", _share(cohort.events, cohort.n), dash),
+        (cohort.endpoint, "censored", _share(cohort.censored, cohort.n), dash),
+        ("Median observed time (months)", "all", months(cohort.median_time), dash),
+        ("Median observed time (months)", "event", months(cohort.median_time_events), dash),
+        ("Median observed time (months)", "censored", months(cohort.median_time_censored), dash),
+        ("Median follow-up (months)", "reverse Kaplan-Meier", months(cohort.median_follow_up), dash),
+    ]
+    covariates = [(c.variable, c.level, c.value, str(c.missing)) for c in cohort.characteristics]
+    columns = (Column("Characteristic"), Column("Level"), Column("Value", "number"), Column("Missing", "number"))
+    return Table("cohort", columns, (*outcome, *covariates), _cohort_notes(results))
+
+
+def _cohort_notes(results: StudyResults) -> tuple[str, ...]:
+    continuous = any(not c.level for c in results.cohort.characteristics)
+    counted = any(c.level for c in results.cohort.characteristics)
+    unreached = results.cohort.median_follow_up is None
+    return (
+        *["Continuous covariates: mean (standard deviation) of the known values."] * continuous,
+        *["Levels: patients (share of all patients)."] * counted,
+        *["Median follow-up –: more than half of the patients would have been followed for longer."] * unreached,
+    )
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count} ({100 * count / total:.1f} %)" if total else str(count)
+
+
+def flow_table(results: StudyResults) -> Table:
+    """The exclusion flow, one line a reason."""
+    flow, lines = results.flow, [("Rows of the manifest", "", "", str(results.flow.pool))]
+    for step in flow.steps:
+        reasons = sorted(step.reasons.items(), key=lambda item: (-item[1], item[0]))
+        lines += [(step.title, reason, str(count), "") for reason, count in reasons]
+        lines.append((step.title, "all", str(step.excluded), str(step.remaining)))
+    lines.append(("Analysed", "", "", str(flow.analysed)))
+    columns = (Column("Step"), Column("Reason"), Column("Left out", "number"), Column("Remain", "number"))
+    return Table("flow", columns, tuple(lines))
