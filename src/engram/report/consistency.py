@@ -18,7 +18,9 @@ def check_results(results: StudyResults) -> None:
         found += _groups(results.risk_groups)
     if found:
         lines = "\n".join(f"  - {line}" for line in found)
-        raise StorageError(f"results of '{results.study}' contradict themselves. Run 'engram evaluate' again.\n{lines}")
+        raise StorageError(
+            f"results of '{results.study}' contradict themselves. Run 'engram evaluate' again.\n{lines}"
+        )
 
 
 def _flow(flow: Flow) -> Iterator[str]:

@@ -8,11 +8,17 @@ from engram.evaluation.results import RowResult, StudyResults
 from engram.report.formats import or_dash
 
 UNTRAINED = "Untrained weights"
-UNTRAINED_MEANING = "The image model has random weights: image rows show that the software runs, not what the method can do."
+UNTRAINED_MEANING = (
+    "The image model has random weights: image rows show that the software runs, not what the method can do."
+)
 SYNTHETIC = "Synthetic cohort"
-SYNTHETIC_MEANING = "These patients do not exist. Their true hazard is known, so each model can be measured against it."
+SYNTHETIC_MEANING = (
+    "These patients do not exist. Their true hazard is known, so each model can be measured against it."
+)
 
-STANDARD_ERROR = "SE: standard error over folds (standard deviation of the fold c-indices / square root of the folds)."
+STANDARD_ERROR = (
+    "SE: standard error over folds (standard deviation of the fold c-indices / square root of the folds)."
+)
 P_VALUE = "p: one-sided t-test of fold c-indices against 0.5, as in the paper; not corrected."
 TRUE_C = (
     "True c: c-index of the true log-hazard of what the row sees, on the same test folds; "

@@ -39,21 +39,21 @@ def banners(results: StudyResults) -> list[Banner]:
 def summary(results: StudyResults) -> str:
     """What was found, in one sentence: the best row of each family."""
     cohort, folds = results.cohort, len(results.folds)
-    where = f"In {folds}-fold cross-validation of {cohort.n} patients ({cohort.events} with the event, {cohort.endpoint})"
+    patients = f"{cohort.n} patients ({cohort.events} with the event, {cohort.endpoint})"
+    where = f"In {folds}-fold cross-validation of {patients}"
     chosen = [labels.best(results.rows, family) for family in labels.FAMILIES]
     found = [_best(row, results) for row in chosen if row is not None]
     if not found:
         return f"{where}, no row has a c-index: no two patients of a test fold can be compared."
-    many = " each" if len(found) > 1 else ""
-    return f"{where}, the best row{many} {'of its family ' if many else ''}had a c-index of {joined(found)}."
+    return f"{where}, {joined(found)}."
 
 
 def _best(row: RowResult, results: StudyResults) -> str:
     se = f" ± {number(row.se)}" if row.se is not None else ""
-    truth = f", true c {number(row.true_mean)}" if results.synthetic and row.true_mean is not None else ""
-    untrained = labels.needs_untrained_label(results, [row])
-    mark = ", untrained weights" if untrained else ""
-    return f"{number(row.mean)}{se} ({_FAMILY_WORDS[row.family]}: {row.name}{truth}{mark})"
+    truth = f" (true c {number(row.true_mean)})" if results.synthetic and row.true_mean is not None else ""
+    mark = "; untrained weights" if labels.needs_untrained_label(results, [row]) else ""
+    words = _FAMILY_WORDS[row.family]
+    return f"the best {words} row ({row.name}{mark}) had c = {number(row.mean)}{se}{truth}"
 
 
 def methods(results: StudyResults) -> list[str]:
@@ -95,7 +95,7 @@ def _reading(protocol: _Protocol) -> str:
     if "resolution_px" in protocol:
         parts.append(f"at {protocol['resolution_px']} pixels a side")
     if "direction" in protocol:
-        parts.append(f"from {str(protocol['direction']).replace(' to ', ' to ')}")
+        parts.append(f"from {protocol['direction']}")
     stride = protocol.get("stride")
     if isinstance(stride, int):
         parts.append(f"{_EVERY.get(stride, f'one slice in {stride}')} in which the region of interest has a mask")
@@ -128,18 +128,19 @@ def _models(results: StudyResults) -> str:
 
 def _evaluation(results: StudyResults) -> str:
     return (
-        f"All {len(results.rows)} rows were measured on the same {len(results.folds)} test folds, stratified by event "
-        f"and time (seed {results.provenance.seed}). Imputation, encoding, scaling, early stopping and training "
-        "saw the training part of a fold only. Discrimination is Harrell's c-index on each test fold, given as mean "
-        "and standard error over folds; p is that of a one-sided one-sample t-test of the fold c-indices against 0.5."
+        f"All {len(results.rows)} rows were measured on the same {len(results.folds)} test folds, stratified by "
+        f"event and time (seed {results.provenance.seed}). Imputation, encoding, scaling, early stopping and "
+        "training saw the training part of a fold only. Discrimination is Harrell's c-index on each test fold, "
+        "given as mean and standard error over folds; p is that of a one-sided one-sample t-test of the fold "
+        "c-indices against 0.5."
     )
 
 
 def reading_notes(results: StudyResults) -> list[str]:
     """How to read the page: what each number is, and what it is not."""
     found = [
-        "A c-index of 0.5 is chance and 1 is a perfect order: of two patients who can be compared, how often the one "
-        "with the higher risk had the event first. It says nothing about calibration.",
+        "A c-index of 0.5 is chance and 1 is a perfect order: of two patients who can be compared, how often the "
+        "one with the higher risk had the event first. It says nothing about calibration.",
         "The standard error over folds is not a confidence interval: test folds share training patients, "
         "and a handful of folds estimate it poorly. Do not rank models by it.",
         "Folds are not independent, so the uncorrected t-test rejects too often; "

@@ -129,7 +129,9 @@ def _paper_flow() -> Flow:
     return Flow(
         pool=349,
         steps=[
-            FlowStep(stage="imaging", title="Image or mask missing or unusable", excluded=4, reasons=image, remaining=345),
+            FlowStep(
+                stage="imaging", title="Image or mask missing or unusable", excluded=4, reasons=image, remaining=345
+            ),
             FlowStep(
                 stage="clinical",
                 title="Clinical annotation or patient id missing or unusable",

@@ -65,7 +65,9 @@ def _excluded_box(step: FlowStep) -> _Box:
     reasons = sorted(step.reasons.items(), key=lambda item: (-item[1], item[0]))
     lines = [f"Left out: n = {step.excluded}", *textwrap.wrap(step.title, _WRAP_CHARACTERS)]
     for reason, count in reasons[:_MOST_REASONS]:
-        lines += textwrap.wrap(f"{count}  {reason}", _WRAP_CHARACTERS, initial_indent="  ", subsequent_indent="      ")
+        lines += textwrap.wrap(
+            f"{count}  {reason}", _WRAP_CHARACTERS, initial_indent="  ", subsequent_indent="      "
+        )
     others = reasons[_MOST_REASONS:]
     if others:
         lines.append(f"  {sum(count for _, count in others)}  for {len(others)} other reasons (see the table)")

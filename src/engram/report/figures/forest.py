@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -24,7 +25,8 @@ from engram.report.figures.svg import (
 )
 from engram.report.formats import number
 
-_ROW_IN, _TOP_IN, _BOTTOM_IN = 0.27, 0.62, 0.72
+_ROW_IN, _TOP_IN, _BOTTOM_IN = 0.27, 0.42, 0.5
+_MEAN_IN, _TRUE_IN = 0.12, 1.62  # columns of numbers, right of the axes
 _CHARACTER_IN = 0.069
 _LONGEST_NAME = 40
 _CHANCE = 0.5
@@ -35,7 +37,7 @@ def draw_forest(results: StudyResults) -> Drawing:
     """One line a row, grouped by family, highest mean first; the dashed line is chance (c = 0.5)."""
     lines, known = _lines(results.rows), any(row.true_mean is not None for row in results.rows)
     untrained = labels.needs_untrained_label(results, results.rows)
-    top_in = _TOP_IN + 0.22 * untrained
+    top_in = _TOP_IN + 0.16 * untrained
     height_in = top_in + _BOTTOM_IN + len(lines) * _ROW_IN
     left_in = 0.15 + _CHARACTER_IN * max(len(_short(line)) for line in lines)
     right_in = 1.75 if known else 1.25
@@ -52,7 +54,13 @@ def draw_forest(results: StudyResults) -> Drawing:
             borderaxespad=0.3, handletextpad=0.4, columnspacing=1.4,
         )  # fmt: skip
         if untrained:
-            figure.text(0.02, 1 - 0.2 / height_in, f"{labels.UNTRAINED} in image rows", color=WARNING, weight="bold")
+            figure.text(
+                0.1 / WIDTH_IN,
+                1 - 0.2 / height_in,
+                f"{labels.UNTRAINED} in image rows",
+                color=WARNING,
+                weight="bold",
+            )
         return Drawing("c_index", to_svg(figure), "c-index of every row on every test fold.")
 
 
@@ -87,38 +95,42 @@ def _draw_frame(axes: Axes, rows: Sequence[RowResult], n_lines: int) -> None:
 
 
 def _draw_line(axes: Axes, y: int, line: _Line, left_in: float, known: bool) -> None:
-    x_in_to_axes = axes.bbox.width / axes.figure.dpi
-    place = {"va": "center_baseline", "transform": axes.get_yaxis_transform()}
-    heading = isinstance(line, str)
-    axes.text((0.1 - left_in) / x_in_to_axes, y, _short(line), weight="bold" if heading else "normal", **place)
-    if heading:
+    place: dict[str, Any] = {"va": "center_baseline", "transform": axes.get_yaxis_transform()}
+    name_at = (0.1 - left_in) / _width_in(axes)
+    if isinstance(line, str):
+        axes.text(name_at, y, line, weight="bold", **place)
         return
+    axes.text(name_at, y, _short(line), **place)
     if line.mean is None:
         axes.text(0.5, y, "no comparable pairs in any test fold", ha="center", color=QUIET, **place)
     else:
-        _draw_row(axes, y, line)
+        _draw_row(axes, y, line, line.mean)
     se = f" ± {number(line.se)}" if line.se is not None else ""
-    axes.text(1 + 0.12 / x_in_to_axes, y, number(line.mean) + se, **place)
+    axes.text(1 + _MEAN_IN / _width_in(axes), y, number(line.mean) + se, **place)
     if known:
-        axes.text(1 + 1.62 / x_in_to_axes, y, number(line.true_mean), ha="right", **place)
+        axes.text(1 + _TRUE_IN / _width_in(axes), y, number(line.true_mean), ha="right", **place)
 
 
-def _draw_row(axes: Axes, y: int, row: RowResult) -> None:
+def _width_in(axes: Axes) -> float:
+    return float(axes.get_position().width) * WIDTH_IN
+
+
+def _draw_row(axes: Axes, y: int, row: RowResult, mean: float) -> None:
     colour, se = FAMILY_COLOURS[row.family], row.se or 0.0
     folds = [value for value in row.c_index if value is not None]
     axes.plot(folds, [y] * len(folds), "o", color=colour, alpha=0.35, markersize=4, markeredgewidth=0, zorder=2)
-    axes.plot([row.mean - se, row.mean + se], [y, y], color=colour, linewidth=2.2, zorder=3)  # type: ignore[operator]
-    axes.plot([row.mean], [y], "s", color=colour, markersize=6, zorder=4)
+    axes.plot([mean - se, mean + se], [y, y], color=colour, linewidth=2.2, zorder=3)
+    axes.plot([mean], [y], "s", color=colour, markersize=6, zorder=4)
     if row.true_mean is not None:
         axes.plot([row.true_mean], [y], "D", markersize=5.5, markerfacecolor="white", markeredgecolor=INK, zorder=5)
 
 
 def _draw_heads(axes: Axes, known: bool) -> None:
-    x_in_to_axes = axes.bbox.width / axes.figure.dpi
-    place = {"transform": axes.get_yaxis_transform(), "color": QUIET, "fontsize": 8, "va": "center_baseline"}
-    axes.text(1 + 0.12 / x_in_to_axes, 0, "mean ± SE", **place)
+    place: dict[str, Any] = {"va": "center_baseline", "transform": axes.get_yaxis_transform()}
+    place |= {"color": QUIET, "fontsize": 8}
+    axes.text(1 + _MEAN_IN / _width_in(axes), 0, "mean ± SE", **place)
     if known:
-        axes.text(1 + 1.62 / x_in_to_axes, 0, "true c", ha="right", **place)
+        axes.text(1 + _TRUE_IN / _width_in(axes), 0, "true c", ha="right", **place)
 
 
 def _legend(known: bool) -> list[Line2D]:

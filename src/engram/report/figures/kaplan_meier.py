@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 
@@ -21,8 +22,8 @@ from engram.report.figures.svg import (
 )
 from engram.report.formats import p_value
 
-_PLOT_IN, _TOP_IN, _LEFT_IN, _RIGHT_IN = 3.1, 0.3, 0.75, 0.25
-_AXIS_IN, _LINE_IN, _FOOT_IN = 0.75, 0.21, 0.1
+_PLOT_IN, _LEFT_IN, _RIGHT_IN = 3.1, 0.75, 0.25
+_AXIS_IN, _LINE_IN, _FOOT_IN = 0.68, 0.21, 0.08
 _DASHES = ("solid", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 
 
@@ -30,11 +31,12 @@ def draw_kaplan_meier(groups: RiskGroups, endpoint: str, *, untrained: bool) -> 
     """Curves with their confidence bands; below, the patients at risk at `ticks_months`."""
     # Two lines a group (name, counts) and one for the heading.
     table_in = _LINE_IN * (2 * len(groups.curves) + 1)
-    height_in = _TOP_IN + _PLOT_IN + _AXIS_IN + table_in + _FOOT_IN
+    top_in = 0.15 + _LINE_IN * (len(groups.curves) + 1 + untrained)
+    height_in = top_in + _PLOT_IN + _AXIS_IN + table_in + _FOOT_IN
     with house_style("kaplan_meier"):
         figure = blank_figure(height_in)
         width = (WIDTH_IN - _LEFT_IN - _RIGHT_IN) / WIDTH_IN
-        bottom = (height_in - _TOP_IN - _PLOT_IN) / height_in
+        bottom = (height_in - top_in - _PLOT_IN) / height_in
         axes = figure.add_axes((_LEFT_IN / WIDTH_IN, bottom, width, _PLOT_IN / height_in))
         _draw_frame(axes, groups, endpoint)
         for i, curve in enumerate(groups.curves):
@@ -74,14 +76,19 @@ def _draw_curve(axes: Axes, curve: Curve, index: int) -> None:
 def _draw_legend(axes: Axes, groups: RiskGroups) -> None:
     p = f"log-rank p = {p_value(groups.logrank_p)}" if groups.logrank_p is not None else "no log-rank test"
     axes.legend(
-        title=p, loc="upper right", frameon=True, facecolor="white", edgecolor="none", framealpha=0.85,
-        fontsize=8.5, title_fontsize=8.5, alignment="left", handlelength=2.6,
+        title=p, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=8.5, title_fontsize=8.5,
+        alignment="left", handlelength=2.6, borderpad=0, borderaxespad=0.8,
     )  # fmt: skip
 
 
 def _draw_at_risk(axes: Axes, groups: RiskGroups) -> None:
     """Counts below the axis: a coloured name over each line of numbers."""
-    place = {"transform": axes.get_xaxis_transform(), "clip_on": False, "va": "baseline", "fontsize": 8.5}
+    place: dict[str, Any] = {
+        "transform": axes.get_xaxis_transform(),
+        "clip_on": False,
+        "va": "baseline",
+        "fontsize": 8.5,
+    }
     line = _LINE_IN / _PLOT_IN
     y = -_AXIS_IN / _PLOT_IN
     axes.text(0, y, "Patients at risk", color=QUIET, **place)
@@ -92,7 +99,7 @@ def _draw_at_risk(axes: Axes, groups: RiskGroups) -> None:
 
 
 def _draw_counts(
-    axes: Axes, ticks: Sequence[float], counts: Sequence[int], y: float, place: dict[str, object]
+    axes: Axes, ticks: Sequence[float], counts: Sequence[int], y: float, place: dict[str, Any]
 ) -> None:
     for tick, count in zip(ticks, counts, strict=True):
         axes.text(tick, y, str(count), ha="center", color=INK, **place)

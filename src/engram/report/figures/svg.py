@@ -37,7 +37,7 @@ _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure. name: stem of its file. svg: a whole SVG document. caption: what it shows, for those who listen."""
+    """One figure. name: stem of its file. svg: a whole SVG document. caption: for those who cannot see it."""
 
     name: str
     svg: str
