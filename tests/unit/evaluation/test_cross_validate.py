@@ -90,6 +90,10 @@ def changed(table, **fields):
     return StudyTable(dataclasses.replace(table.features, **fields), table.outcome)
 
 
+def with_setting(config, section, **values):
+    return config.model_copy(update={section: getattr(config, section).model_copy(update=values)})
+
+
 def test_anything_that_decides_a_result_changes_its_address(study, tmp_path):
     table, specs, _, config = study
     cox = specs[:1]
@@ -100,15 +104,14 @@ def test_anything_that_decides_a_result_changes_its_address(study, tmp_path):
     variants = {
         "outcome": {"table": StudyTable(table.features, other_time)},
         "covariates": {"table": changed(table, covariates=older)},
-        "penalty": {"config": config.model_copy(update={"training": config.training.model_copy(update={"cox_penalty": 1})})},
-        "seed": {"config": config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"seed": 5})})},
-    }  # fmt: skip
+        "penalty": {"config": with_setting(config, "training", cox_penalty=1.0)},
+        "seed": {"config": with_setting(config, "evaluation", seed=5)},
+    }
     for name, variant in variants.items():
         run(study, tmp_path, specs=cox, **variant)
         assert len(list(tmp_path.glob("*.json"))) == known + 2, name
         known += 2
-    monkey = pytest.MonkeyPatch()
-    with monkey.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "code_digest", lambda: "other code")
         run(study, tmp_path, specs=cox)
     assert len(list(tmp_path.glob("*.json"))) == known + 2

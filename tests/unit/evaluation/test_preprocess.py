@@ -95,7 +95,7 @@ def test_constant_columns_are_dropped_and_said():
 
 
 def test_nothing_left_is_refused_with_the_reason():
-    with pytest.raises(CohortError, match="no covariate is left.*'x'.*max_missing"):
+    with pytest.raises(CohortError, match=r"no covariate is left.*'x'.*max_missing"):
         fitted(features_of(x=[1.0, 1.0]), x=covariate("continuous"))
     with pytest.raises(CohortError, match="missing in 100%"):
         fitted(features_of(x=[None, None]), x=covariate("continuous"))
