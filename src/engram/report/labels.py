@@ -60,3 +60,8 @@ def best(rows: Iterable[RowResult], family: str) -> RowResult | None:
     """The row of a family with the highest mean, or None where none of them has one."""
     ranked = by_c_index(row for row in rows if row.family == family and row.mean is not None)
     return ranked[0] if ranked else None
+
+
+def usable_folds(row: RowResult) -> int:
+    """On how many test folds the row has a c-index."""
+    return sum(value is not None for value in row.c_index)

@@ -118,8 +118,12 @@ def _write_or_remove(path: Path, text: str | None) -> None:
     """A file left from an earlier report would be taken for a result of this one."""
     if text is not None:
         write_text(path, text)
-        return
+    elif path.exists():
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
     try:
-        path.unlink(missing_ok=True)
+        path.unlink()
     except OSError as error:
         raise StorageError(f"{path}: out of date, but cannot be removed ({error.strerror}). Remove it.") from error

@@ -52,8 +52,11 @@ def _best(row: RowResult, results: StudyResults) -> str:
     se = f" ± {number(row.se)}" if row.se is not None else ""
     truth = f" (true c {number(row.true_mean)})" if results.synthetic and row.true_mean is not None else ""
     mark = "; untrained weights" if labels.needs_untrained_label(results, [row]) else ""
-    words = _FAMILY_WORDS[row.family]
-    return f"the best {words} row ({row.name}{mark}) had c = {number(row.mean)}{se}{truth}"
+    usable, folds = labels.usable_folds(row), len(row.c_index)
+    partly = f" on {usable} of {folds} folds" if usable < folds else ""
+    return (
+        f"the best {_FAMILY_WORDS[row.family]} row ({row.name}{mark}) had c = {number(row.mean)}{se}{truth}{partly}"
+    )
 
 
 def methods(results: StudyResults) -> list[str]:
@@ -79,8 +82,9 @@ def _images(results: StudyResults) -> str:
     sentences = [f"Axial slices were read with the {state} memory model {made.weights}{_reading(protocol)}."]
     if "prompting" in protocol:
         how = str(protocol["prompting"])
-        prompt = f"Prompt: {protocol['prompt']}; " if "prompt" in protocol else ""
-        sentences.append(f"{prompt}{_PROMPTING.get(how, f'prompting: {how}')}.".capitalize())
+        sentences.append(f"Prompting was {how}: {_PROMPTING.get(how, 'see the protocol below')}.")
+    if "prompt" in protocol:
+        sentences.append(f"The prompt was the {protocol['prompt']}.")
     sentences += _windows(protocol)
     if "read_out" in protocol:
         sentences.append(f"The embedding of an image is the {protocol['read_out']}.")
@@ -128,7 +132,7 @@ def _models(results: StudyResults) -> str:
 
 def _evaluation(results: StudyResults) -> str:
     return (
-        f"All {len(results.rows)} rows were measured on the same {len(results.folds)} test folds, stratified by "
+        f"Every row was measured on the same {len(results.folds)} test folds, stratified by "
         f"event and time (seed {results.provenance.seed}). Imputation, encoding, scaling, early stopping and "
         "training saw the training part of a fold only. Discrimination is Harrell's c-index on each test fold, "
         "given as mean and standard error over folds; p is that of a one-sided one-sample t-test of the fold "
@@ -144,7 +148,7 @@ def reading_notes(results: StudyResults) -> list[str]:
         "The standard error over folds is not a confidence interval: test folds share training patients, "
         "and a handful of folds estimate it poorly. Do not rank models by it.",
         "Folds are not independent, so the uncorrected t-test rejects too often; "
-        f"{len(results.rows)} rows were tested and no p was corrected for that.",
+        f"rows tested: {len(results.rows)}, and no p was corrected for their number.",
     ]
     if labels.best(results.rows, "image") or labels.best(results.rows, "multimodal"):
         found.append(labels.BEST_OF_MANY)

@@ -90,11 +90,16 @@ def _with_c_index(
     notes: tuple[str, ...],
 ) -> Table:
     """Add c-index, SE, p, and where there is something to say, true c and the number of usable folds."""
-    partial = any(_usable(row) < len(row.c_index) for row in rows)
+    partial = any(labels.usable_folds(row) < len(row.c_index) for row in rows)
     columns = [*heads, Column("c-index", "number"), Column("SE", "error"), Column("p", "number")]
     columns += [Column("True c", "number")] * results.synthetic + [Column("Folds", "number")] * partial
     cells = [
-        (*line, *_c_cells(row), *_true_cell(results, row), *[f"{_usable(row)} of {len(row.c_index)}"] * partial)
+        (
+            *line,
+            *_c_cells(row),
+            *_true_cell(results, row),
+            *[f"{labels.usable_folds(row)} of {len(row.c_index)}"] * partial,
+        )
         for line, row in zip(lines, rows, strict=True)
     ]
     return Table(
@@ -106,14 +111,10 @@ def _with_c_index(
     )
 
 
-def _usable(row: RowResult) -> int:
-    return sum(value is not None for value in row.c_index)
-
-
 def _c_cells(row: RowResult) -> tuple[str, str, str]:
     if row.mean is None:
         return f"{EN_DASH} (no comparable pairs)", EN_DASH, EN_DASH
-    few = _usable(row) < 2
+    few = labels.usable_folds(row) < 2
     se = f"{EN_DASH} (one usable fold)" if row.se is None and few else number(row.se)
     p = f"{EN_DASH} (needs two folds)" if row.p is None and few else p_value(row.p)
     return number(row.mean), se, p
@@ -161,7 +162,7 @@ def _cohort_notes(results: StudyResults) -> tuple[str, ...]:
     return (
         *["Continuous covariates: mean (standard deviation) of the known values."] * continuous,
         *["Levels: patients (share of all patients)."] * counted,
-        *["Median follow-up –: more than half of the patients would have been followed for longer."] * unreached,
+        *["Median follow-up –: not reached, the reverse Kaplan-Meier curve stays above one half."] * unreached,
     )
 
 
