@@ -8,6 +8,7 @@ from engram.evaluation.results import RowResult, StudyResults
 from engram.report import labels
 from engram.report.formats import joined, number
 
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 _FAMILY_WORDS = {"multimodal": "image + clinical", "clinical": "clinical", "image": "image-only"}
 _PROMPTING = {
     "all": "every slice read was prompted before the pass began",
@@ -49,14 +50,13 @@ def summary(results: StudyResults) -> str:
 
 
 def _best(row: RowResult, results: StudyResults) -> str:
-    se = f" ± {number(row.se)}" if row.se is not None else ""
+    se = f"{_NO_BREAK}±{_NO_BREAK}{number(row.se)}" if row.se is not None else ""
     truth = f" (true c {number(row.true_mean)})" if results.synthetic and row.true_mean is not None else ""
     mark = "; untrained weights" if labels.needs_untrained_label(results, [row]) else ""
+    mean = f"c{_NO_BREAK}={_NO_BREAK}{number(row.mean)}"
     usable, folds = labels.usable_folds(row), len(row.c_index)
     partly = f" on {usable} of {folds} folds" if usable < folds else ""
-    return (
-        f"the best {_FAMILY_WORDS[row.family]} row ({row.name}{mark}) had c = {number(row.mean)}{se}{truth}{partly}"
-    )
+    return f"the best {_FAMILY_WORDS[row.family]} row ({row.name}{mark}) had {mean}{se}{truth}{partly}"
 
 
 def methods(results: StudyResults) -> list[str]:
