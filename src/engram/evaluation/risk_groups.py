@@ -17,7 +17,7 @@ from engram.survival.splits import Fold
 RiskArray = npt.NDArray[np.float64]
 
 LOWEST, HIGHEST = "Q1 (lowest risk)", "Q4 (highest risk)"
-_STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240)
+_STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
 _MOST_TICKS = 9
 
 
