@@ -55,8 +55,8 @@ class Covariate(_Section):
 class Images(_Section):
     """Columns of the images, and how voxels become 8-bit frames (paper 2.2; windows are MedSAM2's habit)."""
 
-    ct: str = "ct"
-    pet: str = "pet"
+    ct: str | None = Field("ct", description="CT in HU; PET is brought onto its grid. null: the study has no CT")
+    pet: str | None = Field("pet", description="PET in SUVbw. null: the study has no PET")
     labels: str | None = Field(None, description="column of the bone label map")
     label_scheme: Literal["totalsegmentator_v2"] = "totalsegmentator_v2"
     ct_window_hu: tuple[float, float] = Field((-500.0, 1300.0), description="bone window: level 400, width 1800")
@@ -64,6 +64,8 @@ class Images(_Section):
 
     @model_validator(mode="after")
     def _windows(self) -> Images:
+        if self.ct is None and self.pet is None:
+            raise ValueError("name the column of ct, of pet, or of both")
         for low, high in (self.ct_window_hu, self.pet_window_suv):
             if not low < high:
                 raise ValueError(f"a window goes from low to high, not from {low} to {high}")
@@ -103,7 +105,7 @@ class Models(_Section):
     """Which rows are run. By default all that the data allow."""
 
     families: tuple[Family, ...] = ("clinical", "image", "multimodal")
-    origins: tuple[Origin, ...] = ("PET", "CT", "Combined")
+    origins: tuple[Origin, ...] | None = Field(None, description="by default all that the scans allow")
 
 
 class Training(_Section):
@@ -178,6 +180,9 @@ class StudyConfig(_Section):
         needs_labels = [name for name, roi in self.rois.items() if roi.region]
         if needs_labels and (self.images is None or self.images.labels is None):
             raise ValueError(f"roi '{needs_labels[0]}' is made from a label map: set images.labels to its column")
+        absent = [m for m in self.modalities if self.images and getattr(self.images, m.lower()) is None]
+        if absent:
+            raise ValueError(f"models.origins asks for {absent[0]}, but images.{absent[0].lower()} is null")
         if not self.covariates and self.images is None:
             raise ValueError("a study needs covariates, images, or both")
         return self
@@ -197,10 +202,27 @@ class StudyConfig(_Section):
         return self.resolve(self.store) if self.store else self.run_dir / "store"
 
     @property
+    def origins(self) -> tuple[Origin, ...]:
+        """What models with images see: the chosen origins, or all that the scans allow."""
+        if self.images is None:
+            return ()
+        has = {"PET": self.images.pet is not None, "CT": self.images.ct is not None}
+        possible: tuple[Origin, ...] = ("PET", "CT", "Combined")
+        possible = tuple(o for o in possible if (all(has.values()) if o == "Combined" else has[o]))
+        return possible if self.models.origins is None else self.models.origins
+
+    @property
     def modalities(self) -> tuple[Modality, ...]:
         """The modalities that the chosen rows need."""
-        wanted = self.models.origins
-        return tuple(m for m in ("PET", "CT") if m in wanted or "Combined" in wanted)
+        return tuple(m for m in ("PET", "CT") if m in self.origins or "Combined" in self.origins)
+
+    @property
+    def scan_columns(self) -> dict[Modality, str]:
+        """Columns of the scans that are read: those that rows need, and CT in any case, for masks lie on its grid."""
+        if self.images is None:
+            return {}
+        columns: dict[Modality, str | None] = {"CT": self.images.ct, "PET": self.images.pet}
+        return {m: c for m, c in columns.items() if c is not None and (m == "CT" or m in self.modalities)}
 
 
 def load_config(path: Path) -> StudyConfig:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
-import platform
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -14,8 +13,16 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 Progress = Callable[[int, int], None]  # jobs done, jobs in all
 
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
-_KEEP_BYTES = 2_000_000_000
+# Read by a worker when it starts, before any of its imports. One thread each. And let glibc keep what is freed:
+# tensors of one size come and go, and page faults cost up to half the time; it changes no number.
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "20000000000",
+    "MALLOC_TOP_PAD_": "268435456",
+}
 
 
 def run_jobs(
@@ -23,7 +30,7 @@ def run_jobs(
     jobs: Sequence[Job],
     *,
     workers: int,
-    prepare: Callable[..., None] | None = None,
+    prepare: Callable[..., object] | None = None,
     prepare_with: tuple[Any, ...] = (),
     progress: Progress | None = None,
 ) -> list[Result]:
@@ -38,8 +45,8 @@ def run_jobs(
     if workers == 0:
         return _in_this_process(function, jobs, prepare, prepare_with, progress)
     context = multiprocessing.get_context("spawn")
-    n_workers = min(workers, len(jobs))
-    with ProcessPoolExecutor(n_workers, context, _start_worker, (prepare, prepare_with)) as pool:
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, prepare, prepare_with)
+    with _environment(WORKER_ENVIRONMENT), pool:
         futures = {pool.submit(function, job): index for index, job in enumerate(jobs)}
         try:
             return _collect(futures, progress)
@@ -60,7 +67,7 @@ def _collect(futures: dict[Future[Result], int], progress: Progress | None) -> l
 def _in_this_process(
     function: Callable[[Job], Result],
     jobs: Sequence[Job],
-    prepare: Callable[..., None] | None,
+    prepare: Callable[..., object] | None,
     prepare_with: tuple[Any, ...],
     progress: Progress | None,
 ) -> list[Result]:
@@ -87,23 +94,13 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _start_worker(prepare: Callable[..., None] | None, prepare_with: tuple[Any, ...]) -> None:
-    import torch
-
-    torch.set_num_threads(1)
-    _keep_freed_memory()
-    if prepare is not None:
-        prepare(*prepare_with)
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep what is freed: tensors of one size come and go, and page faults cost up to half the time.
-
-    Changes no number. Only in worker processes of ours, and only where there is glibc.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return
-    libc = ctypes.CDLL(None)
-    libc.mallopt(_M_MMAP_MAX, 0)
-    libc.mallopt(_M_TRIM_THRESHOLD, _KEEP_BYTES)
-    libc.mallopt(_M_TOP_PAD, 1 << 28)
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Variables that processes started inside inherit; this process has its own again afterwards."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})

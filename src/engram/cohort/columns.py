@@ -60,10 +60,8 @@ def _roles(config: StudyConfig) -> Iterator[_Role]:
 def _image_roles(config: StudyConfig) -> Iterator[_Role]:
     if config.images is None:
         return
-    if "CT" in config.modalities:
-        yield _Role("images.ct", config.images.ct)
-    if "PET" in config.modalities:
-        yield _Role("images.pet", config.images.pet)
+    for modality, column in config.scan_columns.items():
+        yield _Role(f"images.{modality.lower()}", column)
     if config.images.labels is not None:
         yield _Role("images.labels", config.images.labels)
     for name, roi in config.rois.items():

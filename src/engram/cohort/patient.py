@@ -111,10 +111,8 @@ class _RowReader:
 
     def scan(self, modality: Modality) -> Path | None:
         """The file of the CT or the PET, where the study needs it."""
-        images = self.config.images
-        if images is None or modality not in self.config.modalities:
-            return None
-        return self._file(modality, images.ct if modality == "CT" else images.pet)
+        column = self.config.scan_columns.get(modality)
+        return None if column is None else self._file(modality, column)
 
     def labels(self) -> Path | None:
         """The file of the bone label map, where a region is made from it."""

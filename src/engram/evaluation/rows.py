@@ -44,7 +44,7 @@ def rows_of(config: StudyConfig) -> tuple[RowSpec, ...]:
     rows: list[RowSpec] = []
     if "clinical" in config.models.families and config.covariates:
         rows += [_clinical(RIDGE_COX), _clinical(DEEPSURV)]
-    places = [(roi, origin) for roi in config.rois for origin in config.models.origins]
+    places = [(roi, origin) for roi in config.rois for origin in config.origins]
     if "image" in config.models.families:
         rows += [_with_image("image", origin, roi) for roi, origin in places]
     if "multimodal" in config.models.families and config.covariates:

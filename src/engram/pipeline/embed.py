@@ -9,8 +9,8 @@ from typing import Any
 
 from engram.cohort.records import PatientRecord
 from engram.config import Modality, StudyConfig
-from engram.errors import CohortError, ImagingError, StorageError
-from engram.files import digest, read_json, write_json
+from engram.errors import ImagingError
+from engram.files import digest
 from engram.imaging.frames import to_frames
 from engram.jobs import run_jobs
 from engram.memory.backbone import Sam2Backbone
@@ -21,7 +21,7 @@ from engram.memory.study import final_memories
 from engram.memory.weights import load_backbone
 from engram.pipeline.check import CheckedCohort, error_fields
 from engram.pipeline.console import Console
-from engram.pipeline.folders import RunFolder
+from engram.pipeline.embedded import Embedded, save_embedded
 from engram.pipeline.patients import IMAGE_VERSION, PatientImages, images_section, open_patient, roi_recipe
 from engram.roi.boxes import slice_boxes
 from engram.roi.overlay import contact_sheet
@@ -34,20 +34,6 @@ class Request:
     modality: Modality
     roi: str
     key: str
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """What the embeddings of a study are and where. `keys`: patient id -> "PET|spine" -> key."""
-
-    weights: str
-    weights_digest: str
-    untrained: bool
-    protocol: dict[str, Any]
-    protocol_digest: str
-    keys: dict[str, dict[str, str]]
-    unusable: dict[str, dict[str, Any]]  # patient id -> what is wrong with the images
-    short: int  # embeddings of fewer entries than the read-out takes
 
 
 @dataclass(frozen=True)
@@ -81,14 +67,14 @@ def embed(config: StudyConfig, checked: CheckedCohort, *, workers: int, console:
                 progress=progress,
             )
     made = _describe(config, checked, backbone, jobs)
-    _save(made, config, checked.cohort.digest)
+    save_embedded(made, config, checked.cohort.digest)
     return made
 
 
 def _describe(
     config: StudyConfig, checked: CheckedCohort, backbone: Sam2Backbone, jobs: Sequence[_Job]
 ) -> Embedded:
-    protocol, store = protocol_of(config), EmbeddingStore(config.store_dir)
+    protocol = protocol_of(config)
     imaging = [e for e in checked.cohort.excluded if isinstance(e, ImagingError)]
     return Embedded(
         weights=backbone.name,
@@ -98,7 +84,6 @@ def _describe(
         protocol_digest=protocol.digest,
         keys={job.record.patient_id: {f"{r.modality}|{r.roi}": r.key for r in job.requests} for job in jobs},
         unusable={e.patient_id: error_fields(e) for e in imaging},
-        short=sum(len(store.load(r.key).memory) < 2 for job in jobs for r in job.requests),
     )
 
 
@@ -184,29 +169,3 @@ def _protocol_fields(config: StudyConfig, protocol: Protocol, backbone: Sam2Back
         "pet_window_suv": list(images.pet_window_suv),
         "read_out": "final two memory entries",
     }
-
-
-def _study_digest(config: StudyConfig, manifest_digest: str) -> str:
-    """Of all in the study file that the embeddings depend on."""
-    sections = config.model_dump(mode="json", include={"images", "rois", "embedding", "models", "store", "output"})
-    return digest({"sections": sections, "manifest": manifest_digest})
-
-
-def _save(made: Embedded, config: StudyConfig, manifest_digest: str) -> None:
-    content = {"study": _study_digest(config, manifest_digest), **made.__dict__}
-    write_json(RunFolder.of(config).embeddings, content)
-
-
-def load_embedded(config: StudyConfig, manifest_digest: str) -> Embedded:
-    """Read embeddings.json. Raises CohortError where there is none, or the study has changed since."""
-    path = RunFolder.of(config).embeddings
-    if not path.is_file():
-        raise CohortError(f"{path}: no embeddings here yet. Run 'engram embed' (or 'engram run') first.")
-    content = read_json(path)
-    study = content.pop("study", None)
-    if study != _study_digest(config, manifest_digest):
-        raise CohortError(f"{path}: the study file or the manifest has changed since. Run 'engram embed' again.")
-    try:
-        return Embedded(**content)
-    except TypeError as error:
-        raise StorageError(f"{path}: of another version of Engram. Run 'engram embed' again.") from error

@@ -18,7 +18,7 @@ from engram.evaluation.results import CohortSummary, Flow, Provenance, StudyResu
 from engram.evaluation.study import Evaluation, evaluate_study
 from engram.files import digest, write_text
 from engram.pipeline.console import Console
-from engram.pipeline.embed import Embedded, load_embedded
+from engram.pipeline.embedded import Embedded, load_embedded
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.study_table import FINAL_ENTRIES, study_table
 from engram.provenance import library_versions, python_version
@@ -33,10 +33,10 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
         embedded = load_embedded(config, cohort.digest)
         cohort = cohort.exclude(_imaging_errors(embedded, cohort))
     check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
-    table = study_table(config, cohort.records, embedded)
+    assembled = study_table(config, cohort.records, embedded)
     with console.stage("Cross-validating") as progress:
         evaluation = evaluate_study(
-            table,
+            assembled.table,
             config,
             _truth(cohort.records),
             encoder=embedded.weights if embedded is not None else "-",
@@ -44,7 +44,7 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
             cache_dir=folder.folds,
             progress=progress,
         )
-    results = _results(config, cohort, embedded, evaluation)
+    results = _results(config, cohort, embedded, evaluation, _padding_warning(assembled.padded))
     write_text(folder.out_of_fold, evaluation.out_of_fold.to_csv(index=False, lineterminator="\n"))
     save_results(results, folder.results)
     return results
@@ -62,14 +62,14 @@ def _truth(records: Sequence[PatientRecord]) -> pd.DataFrame | None:
 
 
 def _results(
-    config: StudyConfig, cohort: Cohort, embedded: Embedded | None, evaluation: Evaluation
+    config: StudyConfig, cohort: Cohort, embedded: Embedded | None, evaluation: Evaluation, warnings: list[str]
 ) -> StudyResults:
     flow = exclusion_flow(cohort.pool, cohort.excluded, study_stages(config))
     return StudyResults(
         study=config.name,
         source=config.source,
         synthetic=config.truth is not None,
-        warnings=[*_padding_warning(embedded), *evaluation.warnings],
+        warnings=[*warnings, *evaluation.warnings],
         flow=Flow.model_validate(asdict(flow)),
         cohort=CohortSummary.model_validate(asdict(summarise(cohort.records, config))),
         folds=evaluation.folds,
@@ -79,11 +79,11 @@ def _results(
     )
 
 
-def _padding_warning(embedded: Embedded | None) -> list[str]:
-    if embedded is None or not embedded.short:
+def _padding_warning(padded: int) -> list[str]:
+    if not padded:
         return []
     return [
-        f"{embedded.short} embedding(s) come from fewer than {FINAL_ENTRIES} slices and were padded with zeros: "
+        f"{padded} embedding(s) come from fewer than {FINAL_ENTRIES} slices and were padded with zeros: "
         "their region of interest is only a few slices high."
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +13,21 @@ from engram.cohort.records import PatientRecord
 from engram.config import StudyConfig
 from engram.memory.store import EmbeddingStore
 from engram.outcome import SurvivalOutcome
-from engram.pipeline.embed import Embedded
+from engram.pipeline.embedded import Embedded
 from engram.table import EmbeddingKey, PatientFeatures, StudyTable
 
 FINAL_ENTRIES = 2  # "memory layers" of the paper's 2 x 32 x 64 x 64
 
 
-def study_table(config: StudyConfig, records: Sequence[PatientRecord], embedded: Embedded | None) -> StudyTable:
+@dataclass(frozen=True)
+class AssembledTable:
+    """The study table. padded: embeddings that had fewer entries than the read-out takes."""
+
+    table: StudyTable
+    padded: int
+
+
+def study_table(config: StudyConfig, records: Sequence[PatientRecord], embedded: Embedded | None) -> AssembledTable:
     """One row a patient, in the order of the manifest. Raises StorageError where an embedding cannot be read."""
     covariates = pd.DataFrame(
         [[record.covariates[name] for name in config.covariates] for record in records],
@@ -27,18 +36,21 @@ def study_table(config: StudyConfig, records: Sequence[PatientRecord], embedded:
     outcome = SurvivalOutcome(
         np.array([r.event for r in records], dtype=bool), np.array([r.time for r in records]), config.outcome.unit
     )
-    embeddings = _embeddings(config, records, embedded) if embedded is not None else {}
-    return StudyTable(PatientFeatures(tuple(r.patient_id for r in records), covariates, embeddings), outcome)
+    memories = _memories(config, records, embedded) if embedded is not None else {}
+    embeddings = {key: np.stack([final_entries(memory) for memory in found]) for key, found in memories.items()}
+    features = PatientFeatures(tuple(r.patient_id for r in records), covariates, embeddings)
+    padded = sum(len(memory) < FINAL_ENTRIES for found in memories.values() for memory in found)
+    return AssembledTable(StudyTable(features, outcome), padded)
 
 
-def _embeddings(
+def _memories(
     config: StudyConfig, records: Sequence[PatientRecord], embedded: Embedded
-) -> dict[EmbeddingKey, npt.NDArray[np.float32]]:
+) -> dict[EmbeddingKey, list[npt.NDArray[np.float32]]]:
     store = EmbeddingStore(config.store_dir)
     return {
-        EmbeddingKey(modality, roi): np.stack(
-            [final_entries(store.load(embedded.keys[r.patient_id][f"{modality}|{roi}"]).memory) for r in records]
-        )
+        EmbeddingKey(modality, roi): [
+            store.load(embedded.keys[record.patient_id][f"{modality}|{roi}"]).memory for record in records
+        ]
         for modality in config.modalities
         for roi in config.rois
     }

@@ -30,9 +30,8 @@ def study(folder: Path, **changes: Any) -> StudyConfig:
         "output": folder,
         "outcome": {"time": "pfs", "event": "event", "unit": "months"},
         "covariates": {"age": {"kind": "continuous", "unit": "years"}},
-        "images": {},
+        "images": {"ct": None},
         "rois": {"skeleton": {"mask": "mask"}},
-        "models": {"origins": ["PET"]},
     }
     return StudyConfig.model_validate({**fields, **changes, "folder": folder})
 

@@ -182,9 +182,17 @@ def test_one_scan_in_two_rows_is_leakage(tmp_path: Path) -> None:
 def test_a_modality_that_no_row_uses_is_not_asked_for(tmp_path: Path) -> None:
     header = [column for column in HEADER if column != "ct"]
     write(tmp_path, [patient(tmp_path, "P01")], header)
-    (record,) = read_manifest(study(tmp_path, models={"origins": ["PET"]})).records
+    (record,) = read_manifest(study(tmp_path, images={"ct": None, "labels": "labels"})).records
     assert record.ct is None
     assert record.pet == tmp_path / "P01_pet.nii.gz"
+
+
+def test_the_ct_gives_the_grid_even_where_no_row_sees_it(tmp_path: Path) -> None:
+    write(tmp_path, [patient(tmp_path, "P01")], HEADER)
+    (record,) = read_manifest(study(tmp_path, models={"origins": ["PET"]})).records
+    assert record.ct == tmp_path / "P01_ct.nii.gz"
+    (record,) = read_manifest(study(tmp_path, models={"origins": ["CT"]})).records
+    assert record.pet is None
 
 
 def test_row_numbers_serve_as_ids(tmp_path: Path) -> None:
