@@ -218,7 +218,7 @@ class StudyConfig(_Section):
 
     @property
     def scan_columns(self) -> dict[Modality, str]:
-        """Columns of the scans that are read: those that rows need, and CT in any case, for masks lie on its grid."""
+        """Columns of the scans that are read: those that rows need, and any CT, for masks lie on its grid."""
         if self.images is None:
             return {}
         columns: dict[Modality, str | None] = {"CT": self.images.ct, "PET": self.images.pet}

@@ -84,7 +84,8 @@ def usable_covariates(
         missing = float(training[name].isna().mean())
         allowed = 1.0 if covariate.missing == "level" else max_missing
         if missing > allowed or missing == 1.0:
-            notes.append(f"covariate '{name}' dropped: missing in {missing:.0%} of the training patients")
+            share = "all" if missing == 1.0 else f"more than {max_missing:.0%}"
+            notes.append(f"covariate '{name}' dropped: missing in {share} of the training patients")
         else:
             kept.append(name)
     return tuple(kept), tuple(notes)

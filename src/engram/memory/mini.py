@@ -13,7 +13,7 @@ _SEED = 20260306
 
 
 def mini_config(image_size: int = 128) -> Sam2VideoConfig:
-    """A Hiera of four stages at `image_size` pixels; a memory entry is 64 x (image_size / 16) x (image_size / 16)."""
+    """A Hiera of four stages at `image_size` pixels; a memory entry is 64 x side x side, side = image_size / 16."""
     sizes = [[image_size // step, image_size // step] for step in (4, 8, 16)]
     width = 128  # the least that transformers' memory attention accepts: above 64 and a multiple of it
     return Sam2VideoConfig(

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engram.memory.backbone import Backbone, Reading, SliceFeatures
+from engram.memory.propagation import Propagation
 from engram.memory.protocol import Protocol
 from engram.memory.store import StoredEmbedding
-from engram.memory.trace import Propagation
 from engram.roi.boxes import SliceBoxes
 
 

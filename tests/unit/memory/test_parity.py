@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engram.memory.backbone import Sam2Backbone, SliceFeatures
+from engram.memory.propagation import MemoryTrace, Propagation
 from engram.memory.protocol import Protocol
-from engram.memory.trace import MemoryTrace, Propagation
 from engram.memory.weights import load_backbone
 
 SLICES_OF_REFERENCE = 20

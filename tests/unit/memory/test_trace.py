@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from engram.memory.backbone import Sam2Backbone
+from engram.memory.propagation import MemoryTrace, trace
 from engram.memory.protocol import Protocol
 from engram.memory.study import final_memories
-from engram.memory.trace import MemoryTrace, trace
 from engram.roi.boxes import SliceBoxes
 
 N = 7
