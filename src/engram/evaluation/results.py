@@ -117,6 +117,7 @@ class Provenance(_Record):
     weights: str | None  # name printed in tables
     weights_digest: str | None
     untrained_weights: bool
+    verified_weights: bool  # whether the digest is one that Engram knows to be published
     protocol: dict[str, str | int | float | bool | list[float]]
     protocol_digest: str | None
     seed: int

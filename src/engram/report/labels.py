@@ -11,6 +11,11 @@ UNTRAINED = "Untrained weights"
 UNTRAINED_MEANING = (
     "The image model has random weights: image rows show that the software runs, not what the method can do."
 )
+UNVERIFIED = "Weights not verified"
+UNVERIFIED_MEANING = (
+    "The image model's weights come from a file of the user, and their name from the study file: Engram knows no "
+    "published digest to hold them to."
+)
 SYNTHETIC = "Synthetic cohort"
 SYNTHETIC_MEANING = (
     "These patients do not exist. Their true hazard is known, so each model can be measured against it."

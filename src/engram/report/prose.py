@@ -32,6 +32,8 @@ def banners(results: StudyResults) -> list[Banner]:
     found: list[Banner] = []
     if results.provenance.untrained_weights:
         found.append(Banner("untrained", labels.UNTRAINED, labels.UNTRAINED_MEANING))
+    elif results.provenance.weights is not None and not results.provenance.verified_weights:
+        found.append(Banner("warning", labels.UNVERIFIED, labels.UNVERIFIED_MEANING))
     if results.synthetic:
         found.append(Banner("synthetic", labels.SYNTHETIC, labels.SYNTHETIC_MEANING))
     return found + [Banner("warning", "Warning", text) for text in results.warnings]
@@ -162,7 +164,8 @@ def reading_notes(results: StudyResults) -> list[str]:
 def provenance_lines(results: StudyResults) -> list[tuple[str, str]]:
     """Everything that the numbers were made with, as pairs of text."""
     made = results.provenance
-    weights = f"{made.weights}{' (untrained)' if made.untrained_weights else ''}" if made.weights else None
+    state = "untrained" if made.untrained_weights else "verified" if made.verified_weights else "not verified"
+    weights = f"{made.weights} ({state})" if made.weights else None
     pairs = [
         ("Engram", made.engram),
         ("Python", made.python),

@@ -172,6 +172,7 @@ def _provenance(*, images: bool, untrained: bool) -> Provenance:
         weights="mini-random" if images else None,
         weights_digest="77ee" * 16 if images else None,
         untrained_weights=untrained,
+        verified_weights=False,
         protocol=protocol if images else {},
         protocol_digest="c0de" * 16 if images else None,
         seed=7,

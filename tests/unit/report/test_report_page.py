@@ -116,6 +116,16 @@ def test_trained_weights_carry_no_such_label(
     assert "synthetic" not in html.lower().replace(".banner.synthetic", "")
 
 
+def test_weights_that_nobody_vouches_for_are_named_so(
+    fourteen_patients: StudyResults, clinical_only: StudyResults, tmp_path: Path
+) -> None:
+    assert labels.UNVERIFIED_MEANING in page_of(fourteen_patients, tmp_path).sections["top"].text
+    made = fourteen_patients.provenance.model_copy(update={"verified_weights": True})
+    vouched = fourteen_patients.model_copy(update={"provenance": made})
+    for study in (vouched, clinical_only):
+        assert labels.UNVERIFIED not in html_of(study, tmp_path)
+
+
 def test_banners_say_synthetic_and_every_warning(synthetic_demo: StudyResults, tmp_path: Path) -> None:
     top = page_of(synthetic_demo, tmp_path).sections["top"].text
     assert labels.SYNTHETIC_MEANING in top
