@@ -56,7 +56,11 @@ class _Terminal:
         )  # fmt: skip
         with Progress(*columns, console=_out) as bar:
             task = bar.add_task(title, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+            try:
+                yield lambda done, total: bar.update(task, completed=done, total=total)
+            except KeyboardInterrupt:
+                _out.print("Stopped. Finished work is kept: the same command goes on from here.")
+                raise
 
 
 def _version(wanted: bool) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -45,13 +47,17 @@ def run_jobs(
     if workers == 0:
         return _in_this_process(function, jobs, prepare, prepare_with, progress)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, prepare, prepare_with)
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, (prepare, prepare_with))
     with _environment(WORKER_ENVIRONMENT), pool:
         futures = {pool.submit(function, job): index for index, job in enumerate(jobs)}
         try:
             return _collect(futures, progress)
-        except BaseException:
+        except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, KeyboardInterrupt):  # do not wait for what nobody wants any more
+                for worker in set(multiprocessing.active_children()) - others:
+                    worker.terminate()
             raise
 
 
@@ -92,6 +98,21 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _start_worker(prepare: Callable[..., object] | None, prepare_with: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if prepare is not None:
+        prepare(*prepare_with)
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot end its workers: they see to it themselves."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager
