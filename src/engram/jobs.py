@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-Progress = Callable[[int, int], None]  # jobs done, jobs in all
+Progress = Callable[[int, int], object]  # jobs done, jobs in all
 
 # Read by a worker when it starts, before any of its imports. One thread each. And let glibc keep what is freed:
 # tensors of one size come and go, and page faults cost up to half the time; it changes no number.

@@ -9,7 +9,7 @@ from engram.cohort.phantom.cohort import FAULTS, Fault, Patient, PhantomCohort, 
 from engram.cohort.phantom.disease import Disease, Lesion
 from engram.cohort.phantom.settings import LesionSite, PhantomSettings
 from engram.cohort.phantom.survival import TrueCIndex, TrueLogHazard, true_c_index
-from engram.cohort.phantom.write import Progress, write_cohort
+from engram.cohort.phantom.write import write_cohort
 
 __all__ = [
     "FAULTS",
@@ -20,7 +20,6 @@ __all__ = [
     "Patient",
     "PhantomCohort",
     "PhantomSettings",
-    "Progress",
     "TrueCIndex",
     "TrueLogHazard",
     "draw_cohort",

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from engram.cohort.phantom.cohort import draw_cohort, manifest
@@ -14,25 +10,22 @@ from engram.cohort.phantom.settings import PhantomSettings
 from engram.cohort.phantom.study_file import MARK, study_text
 from engram.errors import StorageError
 from engram.files import write_text
+from engram.jobs import Progress, run_jobs
 
-Progress = Callable[[int, int], object]
 _TRUTH_COLUMNS = "true_clinical,true_imaging,true_total"
 
 
 def write_cohort(
-    folder: Path, settings: PhantomSettings, *, workers: int = 1, progress: Progress | None = None
+    folder: Path, settings: PhantomSettings, *, workers: int = 0, progress: Progress | None = None
 ) -> Path:
     """Write a synthetic cohort into `folder` and return the path of its study.yaml.
 
     Writes images/<id>_ct.nii.gz (int16, HU), _pet.nii.gz (float32, SUVbw), _labels.nii.gz (uint8,
     TotalSegmentator v2), cohort.csv and, last, study.yaml: a folder with a study file is a whole cohort. Cut off
     at any moment, it goes on where it was; the same settings give the same bytes, with any number of `workers`
-    (processes). `progress(done, total)` is called after each patient, in this process.
-    Raises StorageError where the folder holds somebody else's study, or cannot be written; ValueError for workers
-    < 1.
+    (processes; 0 is this one). `progress(done, total)` is called after each patient, in this process.
+    Raises StorageError where the folder holds somebody else's study, or cannot be written.
     """
-    if workers < 1:
-        raise ValueError(f"workers is {workers}: use 1 or more")
     study, table = folder / "study.yaml", folder / "cohort.csv"
     _refuse_foreign(study, table)
     cohort = draw_cohort(settings)
@@ -41,23 +34,10 @@ def write_cohort(
         # A study file beside images of other settings would be a lie; without one there is no study.
         remove(study)
     tasks = [ScanTask(folder / "images", settings, patient) for patient in cohort.patients]
-    with _made(tasks, workers) as results:
-        for done, _ in enumerate(results, start=1):
-            if progress is not None:
-                progress(done, len(tasks))
+    run_jobs(make_scan, tasks, workers=workers, progress=progress)
     for path, text in contents.items():
         write_text(path, text)
     return study
-
-
-@contextmanager
-def _made(tasks: Sequence[ScanTask], workers: int) -> Iterator[Iterator[bool]]:
-    if workers == 1:
-        yield map(make_scan, tasks)
-        return
-    # Spawned, not forked: the caller may hold threads (torch), and a fork of those can hang.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield pool.map(make_scan, tasks)
 
 
 def _refuse_foreign(study: Path, table: Path) -> None:

@@ -180,8 +180,3 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(StorageError, match="taken"):
         write_cohort(tmp_path / "taken", SMALL)
-
-
-def test_less_than_one_worker_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="workers is 0"):
-        write_cohort(tmp_path, SMALL, workers=0)

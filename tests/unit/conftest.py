@@ -1,3 +1,5 @@
+"""What the image tests share."""
+
 from collections.abc import Callable
 from pathlib import Path
 
