@@ -93,8 +93,8 @@ def check(study: Study, workers: Workers = _all_cores()) -> None:
     from engram.pipeline.check import check as check_cohort
     from engram.pipeline.folders import RunFolder
 
-    config, terminal = load_config(study), _Terminal()
-    check_cohort(config, workers=workers, console=terminal).tell(terminal)
+    config = load_config(study)
+    check_cohort(config, workers=workers, console=_Terminal())
     _done("Patients left out", RunFolder.of(config).exclusions)
 
 
@@ -106,7 +106,6 @@ def embed(study: Study, workers: Workers = _all_cores()) -> None:
 
     config, terminal = _with_images(study), _Terminal()
     checked = check_cohort(config, workers=workers, console=terminal)
-    checked.tell(terminal)
     embed_cohort(config, checked, workers=workers, console=terminal)
     _done("Embeddings", config.store_dir)
 

@@ -26,14 +26,6 @@ class CheckedCohort:
     cohort: Cohort
     digests: dict[str, dict[str, str]]
 
-    def tell(self, console: Console) -> None:
-        """Every problem, one a line, then the count."""
-        for error in self.cohort.excluded:
-            console.say(f"left out: {error}")
-        records, pool = self.cohort.records, self.cohort.pool
-        found = f"{len(records)} of {pool} patients can be analysed ({self.cohort.events} events)"
-        console.say(f"{found}; {pool - len(records)} left out")
-
 
 @dataclass(frozen=True)
 class _Job:
@@ -51,16 +43,25 @@ class _Found:
 def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCohort:
     """Validate the manifest and read every image of every patient; one bad patient stops no other.
 
-    Writes exclusions.csv. Raises ManifestError where the table is wrong as a whole, CohortError where too little is
-    left.
+    Tells every problem and writes exclusions.csv. Raises ManifestError where the table is wrong as a whole,
+    CohortError where too little is left.
     """
     cohort = read_manifest(config)
     digests: dict[str, dict[str, str]] = {}
     if config.images is not None:
         cohort, digests = _read_images(cohort, config, workers, console)
     write_exclusions(cohort, RunFolder.of(config).exclusions)
+    _tell(cohort, console)
     check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
     return CheckedCohort(cohort, digests)
+
+
+def _tell(cohort: Cohort, console: Console) -> None:
+    """Every problem, one a line, then the count."""
+    for error in sorted(cohort.excluded, key=lambda error: error.row or 0):
+        console.say(f"left out: {error}")
+    found = f"{len(cohort.records)} of {cohort.pool} patients can be analysed ({cohort.events} events)"
+    console.say(f"{found}; {cohort.pool - len(cohort.records)} left out")
 
 
 def _read_images(

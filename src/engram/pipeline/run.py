@@ -15,7 +15,6 @@ from engram.pipeline.report import report
 def run(config: StudyConfig, *, workers: int, console: Console) -> Path:
     """From the manifest to the report; returns the path of the page."""
     checked = check(config, workers=workers, console=console)
-    checked.tell(console)
     if config.images is not None:
         embed(config, checked, workers=workers, console=console)
     evaluate(config, workers=workers, console=console)

@@ -1,0 +1,61 @@
+"""A cohort that cannot be analysed, a patient that cannot be used: what the user is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from e2e_support import Engram, change
+
+
+def test_bad_patients_are_all_named_and_the_others_go_on(cohort: Path, engram: Engram) -> None:
+    table = pd.read_csv(cohort.parent / "cohort.csv", dtype=str)
+    table.loc[0, "pfs_months"] = "0"
+    table.loc[1, "progression"] = "2"
+    (cohort.parent / table.loc[2, "ct"]).write_bytes(b"not an image")
+    table.to_csv(cohort.parent / "cohort.csv", index=False)
+    done = engram("check", cohort)
+    assert done.returncode == 0, done.stderr
+    assert "6 of 15 patients can be analysed" in done.stdout
+    for row, words in [(2, "value: 0"), (3, "value: 2"), (4, "CT unreadable")]:
+        (line,) = [line for line in done.stdout.splitlines() if f"row {row}," in line]
+        assert line.startswith(f"left out: patient {table.loc[row - 2, 'patient_id']}: ")
+        assert words in line
+
+
+def test_a_cohort_of_censored_patients_is_refused_after_its_problems_are_listed(
+    cohort: Path, engram: Engram
+) -> None:
+    table = pd.read_csv(cohort.parent / "cohort.csv", dtype=str)
+    table["progression"] = table["progression"].where(table["progression"].isna(), "0")
+    table.to_csv(cohort.parent / "cohort.csv", index=False)
+    done = engram("run", cohort)
+    assert done.returncode == 1
+    assert done.stdout.count("left out: patient") >= 6
+    assert "all 9 patients are censored" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (cohort.parent / "results" / "store").exists()
+
+
+def test_every_wrong_field_of_a_study_file_is_named_at_once(cohort: Path, engram: Engram) -> None:
+    outcome = {"time": "pfs_months", "unit": "fortnights", "event": "progression"}
+    change(cohort, outcome=outcome, folds=7, training={"dropout": 2})
+    done = engram("check", cohort)
+    assert done.returncode == 1
+    for words in (
+        "3 problem(s)",
+        "outcome.unit: unknown unit 'fortnights'",
+        "folds: unknown field",
+        "training.dropout",
+    ):
+        assert words in done.stderr
+
+
+def test_a_checkpoint_of_another_architecture_stops_before_any_work(cohort: Path, engram: Engram) -> None:
+    import torch
+
+    torch.save({"model": {"conv1.weight": torch.zeros(3)}}, cohort.parent / "resnet.pt")
+    change(cohort, embedding={"weights": "resnet.pt"})
+    done = engram("embed", cohort)
+    assert done.returncode == 1
+    assert "resnet.pt: not a SAM 2 / MedSAM2 checkpoint: it has no tensor named image_encoder" in done.stderr
