@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -125,17 +125,25 @@ def _true_cell(results: StudyResults, row: RowResult) -> list[str]:
 
 
 def fold_table(results: StudyResults) -> Table:
-    """Size of each test fold, then the c-index of each row on it."""
+    """Size of each test fold, the c-index of the truth on it where it is known, then that of each row."""
     rows = labels.by_c_index(results.rows)
     columns = [Column("Row"), *(Column(f"Fold {i + 1}", "number") for i in range(len(results.folds)))]
     lines = [
         ("Patients", *(str(fold.n) for fold in results.folds)),
         ("Events", *(str(fold.events) for fold in results.folds)),
+        *_truth_lines(rows),
         *((row.name, *map(number, row.c_index)) for row in rows),
     ]
     missing = any(value is None for row in rows for value in row.c_index)
-    notes = (labels.NO_C,) if missing else ()
-    return Table("folds", tuple(columns), tuple(lines), notes, labels.needs_untrained_label(results, rows))
+    notes = [*[labels.TRUE_C] * results.synthetic, *[labels.NO_C] * missing]
+    return Table("folds", tuple(columns), tuple(lines), tuple(notes), labels.needs_untrained_label(results, rows))
+
+
+def _truth_lines(rows: Iterable[RowResult]) -> list[tuple[str, ...]]:
+    """One line a family: all its rows see the same part of the true log-hazard."""
+    known = {row.family: row.true_c_index for row in rows if row.true_c_index is not None}
+    words = labels.FAMILIES.items()
+    return [(f"True c: {word.lower()}", *map(number, known[f])) for f, word in words if f in known]
 
 
 def cohort_table(results: StudyResults) -> Table:

@@ -40,7 +40,8 @@ def make_row(
 ) -> RowResult:
     rng = np.random.default_rng(sum(map(ord, name)))
     folds = mean + rng.normal(0, 0.05, FOLDS)
-    true = [true_mean + float(x) for x in rng.normal(0, 0.02, FOLDS)] if true_mean else None
+    of_family = np.random.default_rng(sum(map(ord, family)))  # all rows of a family see the same truth
+    true = [true_mean + float(x) for x in of_family.normal(0, 0.02, FOLDS)] if true_mean else None
     se = float(folds.std(ddof=1) / np.sqrt(FOLDS))
     image = family != "clinical"
     return RowResult(

@@ -41,6 +41,8 @@ def test_every_number_of_every_row_is_on_the_page(any_study: StudyResults, tmp_p
     assert folds["Events"] == [str(fold.events) for fold in any_study.folds]
     for row in any_study.rows:
         assert folds[row.name] == [number(value) for value in row.c_index]
+        truth = folds.get(f"True c: {labels.FAMILIES[row.family].lower()}")
+        assert truth == (row.true_c_index and [number(value) for value in row.true_c_index])
     for family, section in (("image", "table1"), ("multimodal", "table2")):
         lines = page.sections[section].tables[0][1:] if section in page.sections else []
         rows = [row for row in any_study.rows if row.family == family]
