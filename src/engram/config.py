@@ -122,6 +122,9 @@ class Training(_Section):
     max_epochs: int = Field(200, ge=1)
     patience: int = Field(20, ge=1)
     inner_folds: int = Field(3, ge=1, description="inner splits whose median best epoch ends the training")
+    ensemble: int = Field(
+        3, ge=1, description="networks a fold, of different seeds; their mean log-risk is the risk"
+    )
     ties: Literal["breslow", "efron"] = "breslow"
     cox_penalty: float = Field(0.1, gt=0, description="ridge penalty of the Cox model")
 

@@ -17,7 +17,7 @@ SETTINGS = PhantomSettings(
 QUICK = {
     "rois": {"spine": {"region": "spine_dilated"}},
     "models": {"origins": ["PET"]},
-    "training": {"max_epochs": 5, "patience": 2, "inner_folds": 1},
+    "training": {"max_epochs": 5, "patience": 2, "inner_folds": 1, "ensemble": 1},
     "evaluation": {"folds": 3, "seed": 0},
 }
 

@@ -32,7 +32,7 @@ CONFIG = StudyConfig.model_validate(
         },
         "images": {},
         "rois": {"spine": {"mask": "m"}},
-        "training": {"max_epochs": 4, "patience": 2, "inner_folds": 2, "hidden": [8]},
+        "training": {"max_epochs": 4, "patience": 2, "inner_folds": 2, "ensemble": 2, "hidden": [8]},
         "evaluation": {"folds": 3},
         "output": Path("out"),
     }
@@ -113,7 +113,8 @@ def artefacts(table, spec, fold=FOLD):
     found |= {f"sd {m}": np.array(s.sd) for m, s in preprocess.maps_.items()}
     found |= {} if inputs.clinical is None else {"clinical": inputs.clinical, "kept": preprocess.kept_}
     if hasattr(survival, "fitted_"):
-        found |= {name: tensor.numpy() for name, tensor in survival.fitted_.net.state_dict().items()}
+        nets = enumerate(survival.fitted_.nets)
+        found |= {f"{k} {name}": value.numpy() for k, net in nets for name, value in net.state_dict().items()}
         found["epochs"] = np.array(survival.fitted_.epochs)
     else:
         found["coefficients"] = survival.cox_.coefficients

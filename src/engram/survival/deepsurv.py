@@ -23,17 +23,21 @@ HOLDOUT_FOLDS = 5  # one inner split holds out a fifth of the training patients
 
 @dataclass(frozen=True)
 class FittedDeepSurv:
-    """A trained network. epochs: how long all training patients were trained. notes: what a reader must know."""
+    """Trained networks, one unless an ensemble was asked for.
 
-    net: DeepSurvNet
+    epochs: how long all training patients were trained. notes: what a reader must know.
+    """
+
+    nets: tuple[DeepSurvNet, ...]
     epochs: int
     notes: tuple[str, ...]
 
     def predict(self, inputs: ModelInputs) -> npt.NDArray[np.float64]:
-        """The log-risk (n,) of each patient; higher is worse."""
-        self.net.eval()
+        """The log-risk (n,) of each patient, the mean of the networks'; higher is worse."""
+        batch = Batch(inputs)
         with torch.no_grad():
-            return np.asarray(self.net(Batch(inputs)).double().numpy(), dtype=np.float64)
+            risks = [net.eval()(batch).double().numpy() for net in self.nets]
+        return np.asarray(np.mean(risks, axis=0), dtype=np.float64)
 
 
 def fit_deepsurv(
@@ -60,10 +64,17 @@ def fit_deepsurv(
     splits = inner_splits(outcome, folds=settings.inner_folds, time_quantiles=time_quantiles, seed=seed)
     best = [epoch for fold in splits if (epoch := _inner_run(inputs, outcome, fold, settings, seed)) is not None]
     epochs = round(statistics.median(best)) if best else min(DEFAULT_EPOCHS, settings.max_epochs)
+    nets = tuple(_trained(inputs, everyone, settings, epochs, seed + k) for k in range(settings.ensemble))
+    return FittedDeepSurv(nets, epochs, _notes(len(splits), len(best), epochs))
+
+
+def _trained(
+    inputs: ModelInputs, everyone: LabelledBatch, settings: Training, epochs: int, seed: int
+) -> DeepSurvNet:
     with local_seed(seed):
         net = new_net(inputs, settings)
         train(net, everyone, settings, epochs=epochs)
-    return FittedDeepSurv(net.eval(), epochs, _notes(len(splits), len(best), epochs))
+    return net.eval()
 
 
 def inner_splits(outcome: SurvivalOutcome, *, folds: int, time_quantiles: int, seed: int) -> list[Fold]:

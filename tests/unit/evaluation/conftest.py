@@ -36,7 +36,7 @@ def make_config():
             },
             "images": {},
             "rois": {"spine": {"mask": "m"}},
-            "training": {"max_epochs": 12, "patience": 4, "inner_folds": 1, "learning_rate": 1e-2},
+            "training": {"max_epochs": 12, "patience": 4, "inner_folds": 1, "ensemble": 1, "learning_rate": 1e-2},
             "output": Path("out"),
         }
         return StudyConfig.model_validate(body | sections)

@@ -8,13 +8,13 @@ from engram.config import Training
 from engram.errors import CohortError
 from engram.outcome import SurvivalOutcome
 from engram.survival import training as training_module
-from engram.survival.deepsurv import DEFAULT_EPOCHS, fit_deepsurv, inner_splits
+from engram.survival.deepsurv import DEFAULT_EPOCHS, FittedDeepSurv, fit_deepsurv, inner_splits
 from engram.survival.inputs import ModelInputs
 from engram.survival.metrics import harrell_c
 from engram.survival.network import Batch
 from engram.survival.training import LabelledBatch, best_epoch, local_seed, new_net, train
 
-FAST = Training(max_epochs=40, patience=10, inner_folds=1, learning_rate=1e-2)
+FAST = Training(max_epochs=40, patience=10, inner_folds=1, ensemble=1, learning_rate=1e-2)
 
 
 @pytest.fixture(autouse=True)
@@ -178,13 +178,24 @@ def test_every_setting_trains(change):
     assert 1 <= fitted.epochs <= 5
 
 
+def test_an_ensemble_is_the_mean_of_networks_of_different_seeds():
+    inputs, outcome = cohort(40)
+    settings = FAST.model_copy(update={"max_epochs": 5, "ensemble": 3})
+    together = fit_deepsurv(inputs, outcome, settings, seed=7)
+    first = fit_deepsurv(inputs, outcome, settings.model_copy(update={"ensemble": 1}), seed=7)
+    alone = [FittedDeepSurv((net,), together.epochs, ()).predict(inputs) for net in together.nets]
+    assert np.array_equal(alone[0], first.predict(inputs))
+    assert not np.allclose(alone[0], alone[1])
+    assert np.allclose(together.predict(inputs), np.mean(alone, axis=0))
+
+
 def test_pet_ct_and_clinical_are_all_used():
     inputs, outcome = cohort(40)
     rng = np.random.default_rng(0)
     maps = {m: rng.normal(size=(40, 1, 8, 8)).astype(np.float32) for m in ("PET", "CT")}
     both = ModelInputs(inputs.clinical, maps)
     fitted = fit_deepsurv(both, outcome, FAST.model_copy(update={"max_epochs": 5}), seed=0)
-    assert fitted.net.fusion.out_features == 128 + 128 + 3
+    assert fitted.nets[0].fusion.out_features == 128 + 128 + 3
     base = fitted.predict(both)
     for changed in (
         ModelInputs(inputs.clinical + 1, maps),
