@@ -60,25 +60,29 @@ def _print_signal(studies: list[StudyConfig]) -> None:
             + " | ".join(f"{m:.3f}" for m in means)
             + f" | {np.mean(means):.3f} | {true:.3f} |"
         )
-    by_family = {f: np.array([[_mean(r) for r in s.rows if r.family == f] for s in results]) for f in FAMILIES}
-    clinical, multimodal = by_family["clinical"], by_family["multimodal"]
-    gain = multimodal.mean(axis=1) - clinical.max(axis=1)
-    print(f"\nMean of the six clinical + image rows minus the better clinical row, by cohort: {_signed(gain)}; "
-          f"on average {gain.mean():+.3f}.")  # fmt: skip
-    print(f"The same against the mean of both clinical rows: {(multimodal.mean() - clinical.mean()):+.3f}.\n")
+    print(
+        "\nGain of clinical + image over clinical alone (mean of the rows of both regions, minus the baseline):\n"
+    )
+    print("| image | baseline | " + " | ".join(f"seed {i}" for i in range(len(studies))) + " | mean |")
+    print("| --- | --- |" + " --- |" * (len(studies) + 1))
+    for origin in ("Combined", "PET", "CT"):
+        for baseline in ("ridge Cox", "DeepSurv"):
+            gains = [_gain(found.rows, origin, baseline) for found in results]
+            shown = " | ".join(f"{gain:+.3f}" for gain in [*gains, float(np.mean(gains))])
+            print(f"| {origin} | {baseline} | {shown} |")
+    print()
 
 
-FAMILIES = ("clinical", "image", "multimodal")
+def _gain(rows: list[RowResult], origin: str, baseline: str) -> float:
+    with_image = [_mean(row) for row in rows if row.family == "multimodal" and row.modality == origin]
+    (alone,) = [_mean(row) for row in rows if row.family == "clinical" and row.survival == baseline]
+    return float(np.mean(with_image)) - alone
 
 
 def _mean(row: RowResult) -> float:
     if row.mean is None:
         raise SystemExit(f"row '{row.name}' has no mean")
     return row.mean
-
-
-def _signed(values: np.ndarray) -> str:
-    return ", ".join(f"{v:+.3f}" for v in values)
 
 
 def _print_null(config: StudyConfig, permutations: int) -> None:
