@@ -10,6 +10,7 @@ from engram.pipeline.console import Console
 from engram.pipeline.embed import embed
 from engram.pipeline.evaluate import evaluate
 from engram.pipeline.report import report
+from engram.report.prose import summary
 
 
 def run(config: StudyConfig, *, workers: int, console: Console) -> Path:
@@ -17,5 +18,6 @@ def run(config: StudyConfig, *, workers: int, console: Console) -> Path:
     checked = check(config, workers=workers, console=console)
     if config.images is not None:
         embed(config, checked, workers=workers, console=console)
-    evaluate(config, workers=workers, console=console)
+    results = evaluate(config, workers=workers, console=console)
+    console.say(summary(results))
     return report(config)
