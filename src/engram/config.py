@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from engram.errors import ConfigError
 from engram.outcome import MONTHS_PER_UNIT
+
+UNTRAINED_MINI = "untrained-mini"  # the small model with random weights, for tests and the demo
 
 Modality = Literal["PET", "CT"]
 Origin = Literal["PET", "CT", "Combined"]
@@ -90,7 +93,7 @@ class Roi(_Section):
 class Embedding(_Section):
     """The frozen memory model and how it reads the slices (paper 2.3.1)."""
 
-    weights: str = Field("untrained-mini", description="a .pt file, a Hugging Face folder, or 'untrained-mini'")
+    weights: str = Field(UNTRAINED_MINI, description="a .pt file, a Hugging Face folder, or 'untrained-mini'")
     weights_name: str | None = Field(None, description="name printed in tables; the file's own name by default")
     resolution: int = Field(512, description="pixels a side; a mini model knows its own", ge=32)
     prompting: Literal["all", "interleaved", "first"] = "interleaved"
@@ -200,6 +203,12 @@ class StudyConfig(_Section):
         return self.resolve(self.output)
 
     @property
+    def weights_path(self) -> Path | None:
+        """File or folder of the memory model's weights; None for the untrained mini model."""
+        wanted = self.embedding.weights
+        return None if wanted == UNTRAINED_MINI else self.resolve(Path(wanted))
+
+    @property
     def store_dir(self) -> Path:
         """Where embeddings are kept."""
         return self.resolve(self.store) if self.store else self.run_dir / "store"
@@ -228,13 +237,17 @@ class StudyConfig(_Section):
         return {m: c for m, c in columns.items() if c is not None and (m == "CT" or m in self.modalities)}
 
 
+_SECTIONS = (StudyConfig, Outcome, Covariate, Images, Roi, Embedding, Models, Training, Evaluation, Truth)
+_FIELDS = sorted({name for section in _SECTIONS for name in section.model_fields} - {"folder"})
+
+
 def load_config(path: Path) -> StudyConfig:
     """Read a study file. Raises ConfigError naming every wrong field at once."""
     try:
         raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not valid YAML: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: a study file is a mapping of fields (name, manifest, outcome, ...)")
@@ -253,7 +266,9 @@ def _field(location: tuple[int | str, ...]) -> str:
 
 def _explain(error: Any) -> str:
     if error["type"] == "extra_forbidden":
-        return "unknown field; see docs/study-file.md for the fields there are"
+        near = get_close_matches(str(error["loc"][-1]), _FIELDS, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else "docs/study-file.md names the fields there are"
+        return f"unknown field; {hint}"
     if error["loc"] and error["loc"][-1] == "unit" and error["type"] == "literal_error":
         return f"unknown unit {error['input']!r}; use one of {', '.join(MONTHS_PER_UNIT)}"
     value = "" if error["type"] in ("missing", "value_error") else f" (value: {error['input']!r})"

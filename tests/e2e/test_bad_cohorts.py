@@ -45,10 +45,18 @@ def test_every_wrong_field_of_a_study_file_is_named_at_once(cohort: Path, engram
     for words in (
         "3 problem(s)",
         "outcome.unit: unknown unit 'fortnights'",
-        "folds: unknown field",
+        "folds: unknown field; did you mean 'folds'?",
         "training.dropout",
     ):
         assert words in done.stderr
+
+
+def test_weights_that_are_not_there_are_named_before_any_image_is_read(cohort: Path, engram: Engram) -> None:
+    change(cohort, embedding={"weights": "MedSAM2_latest.pt"})
+    done = engram("check", cohort)
+    assert done.returncode == 1
+    assert f"{cohort.parent / 'MedSAM2_latest.pt'}: no such file or folder. Set embedding.weights" in done.stderr
+    assert "Reading images" not in done.stdout
 
 
 def test_a_checkpoint_of_another_architecture_stops_before_any_work(cohort: Path, engram: Engram) -> None:

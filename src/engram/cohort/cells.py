@@ -60,7 +60,9 @@ def read_sheet(path: Path) -> Sheet:
     if not lines:
         raise ManifestError(str(path), [Problem("the table is empty", "Write a header and a row a patient.")])
     columns, body = tuple(lines[0][1]), lines[1:]
-    problems = _header_problems(columns, body) + _length_problems(len(columns), body)
+    problems = _separator_problems(columns) or _header_problems(columns, body) + _length_problems(
+        len(columns), body
+    )
     if problems:
         raise ManifestError(str(path), problems)
     rows = tuple(Row(number, _cells(columns, texts)) for number, texts in body)
@@ -105,9 +107,13 @@ def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
         raise ManifestError(str(path), [problem]) from error
 
 
+def _separator_problems(columns: tuple[str, ...]) -> list[Problem]:
+    if len(columns) > 1 or not re.search(r"[;\t]", columns[0]):
+        return []
+    return [Problem("the table is not separated by commas", _SAVE_AS_CSV, row=1, value=columns[0])]
+
+
 def _header_problems(columns: tuple[str, ...], body: list[tuple[int, list[str]]]) -> list[Problem]:
-    if len(columns) == 1 and re.search(r"[;\t]", columns[0]):
-        return [Problem("the table is not separated by commas", _SAVE_AS_CSV, row=1, value=columns[0])]
     problems = [
         Problem(f"{count} columns have this name", "Rename or remove all but one.", row=1, column=name)
         for name, count in Counter(columns).items()

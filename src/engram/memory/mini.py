@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from transformers import Sam2VideoConfig, Sam2VideoModel
 
-UNTRAINED_MINI = "untrained-mini"
 _SEED = 20260306
 
 

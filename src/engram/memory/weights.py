@@ -13,11 +13,12 @@ import torch
 from transformers import Sam2VideoModel
 from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
 
+from engram.config import UNTRAINED_MINI
 from engram.errors import WeightsError
 from engram.files import canonical_json
 from engram.memory.backbone import Sam2Backbone
 from engram.memory.conversion import State, convert_state, infer_config
-from engram.memory.mini import UNTRAINED_MINI, untrained_mini
+from engram.memory.mini import untrained_mini
 
 
 def load_backbone(

@@ -11,7 +11,7 @@ from typing import Any
 from engram.cohort.manifest import read_manifest
 from engram.cohort.records import Cohort, PatientRecord, check_analysable
 from engram.config import StudyConfig
-from engram.errors import ImagingError, PatientError
+from engram.errors import ImagingError, PatientError, WeightsError
 from engram.files import read_json, write_json, write_text
 from engram.jobs import run_jobs
 from engram.pipeline.console import Console
@@ -44,8 +44,9 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
     """Validate the manifest and read every image of every patient; one bad patient stops no other.
 
     Tells every problem and writes exclusions.csv. Raises ManifestError where the table is wrong as a whole,
-    CohortError where too little is left.
+    CohortError where too little is left, WeightsError where the model's weights are not there.
     """
+    _check_weights(config)
     cohort = read_manifest(config)
     digests: dict[str, dict[str, str]] = {}
     if config.images is not None:
@@ -54,6 +55,16 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
     _tell(cohort, console)
     check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
     return CheckedCohort(cohort, digests)
+
+
+def _check_weights(config: StudyConfig) -> None:
+    """Before hours of reading: the weights that will be asked for are there."""
+    path = config.weights_path if config.images is not None else None
+    if path is not None and not path.exists():
+        raise WeightsError(
+            f"{path}: no such file or folder. Set embedding.weights to an official SAM 2 / MedSAM2 .pt file, a Hugging "
+            "Face folder, or 'untrained-mini'."
+        )
 
 
 def _tell(cohort: Cohort, console: Console) -> None:

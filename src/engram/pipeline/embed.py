@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from engram.cohort.records import PatientRecord
@@ -14,7 +13,6 @@ from engram.files import digest
 from engram.imaging.frames import to_frames
 from engram.jobs import run_jobs
 from engram.memory.backbone import Sam2Backbone
-from engram.memory.mini import UNTRAINED_MINI
 from engram.memory.protocol import Protocol
 from engram.memory.store import EmbeddingStore, embedding_key
 from engram.memory.study import final_memories
@@ -89,9 +87,9 @@ def _describe(
 
 def _load(config: StudyConfig) -> Sam2Backbone:
     wanted = config.embedding
-    known = wanted.weights == UNTRAINED_MINI
-    source = wanted.weights if known else config.resolve(Path(wanted.weights))
-    return load_backbone(source, resolution=wanted.resolution, name=wanted.weights_name)
+    return load_backbone(
+        config.weights_path or wanted.weights, resolution=wanted.resolution, name=wanted.weights_name
+    )
 
 
 def _requests(

@@ -1,0 +1,88 @@
+"""The study file: read whole, or refused with every wrong field by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from engram.config import StudyConfig, load_config
+from engram.errors import ConfigError
+
+STUDY = {
+    "name": "s",
+    "manifest": "cohort.csv",
+    "output": "results",
+    "outcome": {"time": "t", "unit": "months", "event": "e"},
+    "covariates": {"age": {"kind": "continuous", "unit": "years"}},
+}
+IMAGES = {"images": {"labels": "bones"}, "rois": {"spine": {"region": "spine_dilated"}}}
+
+
+def study(folder: Path, **changes: object) -> Path:
+    path = folder / "study.yaml"
+    path.write_text(yaml.safe_dump({**STUDY, **changes}))
+    return path
+
+
+def test_paths_start_at_the_folder_of_the_study_file(tmp_path: Path) -> None:
+    config = load_config(study(tmp_path, store="/elsewhere"))
+    assert config.run_dir == tmp_path / "results"
+    assert config.resolve(config.manifest) == tmp_path / "cohort.csv"
+    assert config.store_dir == Path("/elsewhere")
+    assert load_config(study(tmp_path)).store_dir == tmp_path / "results" / "store"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"evalution": {}}, r"evalution: unknown field; did you mean 'evaluation'\?"),
+        ({"training": {"droput": 0.1}}, r"training\.droput: unknown field; did you mean 'dropout'\?"),
+        ({"zzz": 1}, r"zzz: unknown field; docs/study-file\.md"),
+        ({"outcome": {**STUDY["outcome"], "unit": "fortnights"}}, "unknown unit 'fortnights'; use one of days"),
+        ({"outcome": {"time": "t", "unit": "days"}}, r"outcome\.event: Field required"),
+        ({"covariates": {"age": {"kind": "continuous"}}}, "needs its unit"),
+        ({"covariates": {"iss": {"kind": "ordinal"}}}, "needs its levels"),
+        ({"covariates": {}}, "covariates, images, or both"),
+        ({"rois": {"spine": {"region": "skeleton"}}}, "rois need an 'images' section"),
+        ({"images": {}}, "at least one region of interest"),
+        ({**IMAGES, "images": {}}, "set images.labels to its column"),
+        ({**IMAGES, "rois": {"x": {}}}, "give either 'mask'"),
+        ({**IMAGES, "images": {"labels": "b", "ct": None, "pet": None}}, "the column of ct, of pet, or of both"),
+        ({**IMAGES, "images": {"labels": "b", "ct": None}, "models": {"origins": ["CT"]}}, r"images\.ct is null"),
+        ({**IMAGES, "images": {"labels": "b", "ct_window_hu": [5, 5]}}, "goes from low to high"),
+        ({"training": {"weight_decay": 0.1, "l2": 0.1}}, "two forms of one penalty"),
+        ({"folder": "x"}, "'folder' is not a field"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config(study(tmp_path, **change))
+
+
+@pytest.mark.parametrize("content", [b"name: [a, b\n: :", b"\x80\x81", b"just text", b""])
+def test_a_file_that_is_no_study_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"study\.yaml"):
+        load_config(path)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "nowhere.yaml")
+
+
+def config(**changes: object) -> StudyConfig:
+    return StudyConfig.model_validate({**STUDY, **IMAGES, **changes})
+
+
+def test_rows_see_what_the_scans_allow() -> None:
+    assert config().origins == ("PET", "CT", "Combined")
+    assert config(images={"labels": "b", "ct": None}).origins == ("PET",)
+    assert StudyConfig.model_validate(STUDY).origins == ()
+
+
+def test_the_ct_is_read_whatever_rows_see_and_the_pet_only_where_one_does() -> None:
+    assert config(models={"origins": ["CT"]}).scan_columns == {"CT": "ct"}
+    assert config(models={"origins": ["PET"]}).scan_columns == {"CT": "ct", "PET": "pet"}
+    assert config(models={"origins": ["PET"]}).modalities == ("PET",)
+    assert config(models={"origins": ["Combined"]}).modalities == ("PET", "CT")
