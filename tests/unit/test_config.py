@@ -20,8 +20,8 @@ STUDY = {
 IMAGES = {"images": {"labels": "bones"}, "rois": {"spine": {"region": "spine_dilated"}}}
 
 
-def study(folder: Path, **changes: object) -> Path:
-    path = folder / "study.yaml"
+def study(where: Path, /, **changes: object) -> Path:
+    path = where / "study.yaml"
     path.write_text(yaml.safe_dump({**STUDY, **changes}))
     return path
 

@@ -60,9 +60,8 @@ def read_sheet(path: Path) -> Sheet:
     if not lines:
         raise ManifestError(str(path), [Problem("the table is empty", "Write a header and a row a patient.")])
     columns, body = tuple(lines[0][1]), lines[1:]
-    problems = _separator_problems(columns) or _header_problems(columns, body) + _length_problems(
-        len(columns), body
-    )
+    problems = _separator_problems(columns)
+    problems = problems or [*_header_problems(columns, body), *_length_problems(len(columns), body)]
     if problems:
         raise ManifestError(str(path), problems)
     rows = tuple(Row(number, _cells(columns, texts)) for number, texts in body)

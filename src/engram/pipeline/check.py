@@ -62,8 +62,8 @@ def _check_weights(config: StudyConfig) -> None:
     path = config.weights_path if config.images is not None else None
     if path is not None and not path.exists():
         raise WeightsError(
-            f"{path}: no such file or folder. Set embedding.weights to an official SAM 2 / MedSAM2 .pt file, a Hugging "
-            "Face folder, or 'untrained-mini'."
+            f"{path}: no such file or folder. Set embedding.weights to an official SAM 2 / MedSAM2 .pt file, "
+            "a Hugging Face folder, or 'untrained-mini'."
         )
 
 
