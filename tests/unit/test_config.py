@@ -37,7 +37,7 @@ def test_paths_start_at_the_folder_of_the_study_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"evalution": {}}, r"evalution: unknown field; did you mean 'evaluation'\?"),
+        ({"evaluations": {}}, r"evaluations: unknown field; did you mean 'evaluation'\?"),
         ({"training": {"drop_out": 0.1}}, r"training\.drop_out: unknown field; did you mean 'dropout'\?"),
         ({"zzz": 1}, r"zzz: unknown field; docs/study-file\.md"),
         ({"outcome": {**STUDY["outcome"], "unit": "fortnights"}}, "unknown unit 'fortnights'; use one of days"),
