@@ -50,7 +50,8 @@ def run_jobs(
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, (prepare, prepare_with))
     with _environment(WORKER_ENVIRONMENT), pool:
-        futures = {pool.submit(function, job): index for index, job in enumerate(jobs)}
+        with _interrupts_ignored():  # by the workers started here, from their first moment on
+            futures = {pool.submit(function, job): index for index, job in enumerate(jobs)}
         try:
             return _collect(futures, progress)
         except BaseException as error:
@@ -101,10 +102,22 @@ def _one_thread() -> Iterator[None]:
 
 
 def _start_worker(prepare: Callable[..., object] | None, prepare_with: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if prepare is not None:
         prepare(*prepare_with)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Ctrl-C is for the parent, which ends its workers. Only the main thread may set a handler."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _end_with_parent() -> None:

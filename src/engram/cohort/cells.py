@@ -127,7 +127,8 @@ def _length_problems(width: int, body: list[tuple[int, list[str]]]) -> list[Prob
     return [
         Problem(
             f"the row has {len(texts)} cells but the header has {width}",
-            'Put cells that hold a comma between double quotes ("a, b"), and give every row all its commas.',
+            'Write decimals with a point (12.5), put cells that hold a comma between double quotes ("a, b"), '
+            "and give every row all its commas.",
             row=number,
             value=",".join(texts)[:80],
         )

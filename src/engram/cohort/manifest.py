@@ -47,19 +47,20 @@ def _errors(config: StudyConfig, readings: Sequence[Reading]) -> Iterator[Patien
 
 
 def _duplicated_ids(column: str | None, readings: Sequence[Reading]) -> Iterator[PatientError]:
-    rows: dict[str, list[int]] = defaultdict(list)
+    same: dict[str, list[Reading]] = defaultdict(list)
     for reading in readings:
         if reading.patient_id:
-            rows[reading.patient_id].append(reading.row)
-    for patient_id, numbers in rows.items():
-        for row in numbers if len(numbers) > 1 else ():
+            same[reading.patient_id.casefold()].append(reading)
+    for sharing in same.values():
+        for reading in sharing if len(sharing) > 1 else ():
+            rows = _listed([other.row for other in sharing])
             yield ClinicalError(
-                patient_id,
+                reading.patient_id,
                 "duplicated patient id",
-                mend=f"Rows {_listed(numbers)} have this id: keep one row a patient.",
+                mend=f"Rows {rows} have this id (case apart): keep one row a patient.",
                 column=column,
-                value=patient_id,
-                row=row,
+                value=reading.patient_id,
+                row=reading.row,
             )
 
 

@@ -10,20 +10,29 @@ from engram.errors import ImagingError
 from engram.imaging.volume import Volume
 
 MAX_SUV = 1000.0  # the bladder and injection sites stay below some hundreds; tissue in Bq/mL is in the thousands
+MIN_SUV = -5.0  # some reconstructions undershoot beside hot organs; a CT goes to -1000
+MIN_HIGHEST_SUV = 0.5  # even muscle reaches it; MBq/mL and scans scaled to small numbers do not
 MIN_CT_RANGE_HU = 100.0  # fat to muscle alone spans 150 HU; scans scaled to 0..1 or to z-scores span less
 
 
 def check_suv(pet: Volume, *, patient_id: str) -> None:
-    """Raise ImagingError where the highest voxel is above 1000: most likely Bq/mL, not SUV."""
-    highest = float(pet.voxels.max())
+    """Raise ImagingError where the voxels cannot be SUV: most likely Bq/mL, a CT, or a scan in small units."""
+    lowest, highest = float(pet.voxels.min()), float(pet.voxels.max())
     if highest > MAX_SUV:
-        raise ImagingError(
-            patient_id,
-            "PET is not in SUV",
-            file=pet.source,
-            value=f"maximum {highest:g}, most likely Bq/mL; SUV stays under {MAX_SUV:g}",
-            mend="Convert to SUVbw (activity x body weight / decayed dose).",
-        )
+        guess = f"most likely Bq/mL; SUV stays under {MAX_SUV:g}"
+    elif lowest < MIN_SUV:
+        guess = f"SUV is not negative beyond reconstruction noise, {MIN_SUV:g}"
+    elif highest < MIN_HIGHEST_SUV:
+        guess = f"the highest SUV of a body is above {MIN_HIGHEST_SUV:g}"
+    else:
+        return
+    raise ImagingError(
+        patient_id,
+        "PET is not in SUV",
+        file=pet.source,
+        value=f"{lowest:g} to {highest:g}; {guess}",
+        mend="Convert to SUVbw (activity x body weight / decayed dose).",
+    )
 
 
 def check_hu(ct: Volume, *, patient_id: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,13 +69,22 @@ def _from_official(path: Path, resolution: int) -> Sam2VideoModel:
 def _read_checkpoint(path: Path) -> Mapping[str, torch.Tensor]:
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path}: cannot be read as a checkpoint of tensors ({reason})") from error
+    except Exception as error:  # a file of other content fails in any way: the unpickler reads it as instructions
+        raise WeightsError(f"{path}: cannot be read as a checkpoint of tensors: {_what_it_is(path)}") from error
     state = content.get("model") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise WeightsError(f"{path}: expected {{'model': state_dict}}, as SAM 2 and MedSAM2 are published")
     return state
+
+
+def _what_it_is(path: Path) -> str:
+    with path.open("rb") as stream:
+        head = stream.read(256).lstrip().lower()
+    if head.startswith(b"version https://git-lfs"):
+        return "it is a Git LFS pointer, not the file it points to. Download the file itself."
+    if head.startswith((b"<!doctype", b"<html")):
+        return "it is a web page. Download the file itself."
+    return "it is damaged, or holds more than tensors, which is never loaded. Download it again."
 
 
 def _load_strictly(model: Sam2VideoModel, state: State) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 from engram.cohort.manifest import read_manifest
 from engram.cohort.records import Cohort, PatientRecord, check_analysable
 from engram.config import StudyConfig
-from engram.errors import ImagingError, PatientError, WeightsError
+from engram.errors import ImagingError, PatientError, StorageError, WeightsError
 from engram.files import read_json, write_json, write_text
 from engram.jobs import run_jobs
 from engram.pipeline.console import Console
@@ -47,6 +49,7 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
     CohortError where too little is left, WeightsError where the model's weights are not there.
     """
     _check_weights(config)
+    _check_output(RunFolder.of(config).root)
     cohort = read_manifest(config)
     digests: dict[str, dict[str, str]] = {}
     if config.images is not None:
@@ -67,6 +70,15 @@ def _check_weights(config: StudyConfig) -> None:
         )
 
 
+def _check_output(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"{folder}: cannot be made a folder ({error.strerror}). Set 'output' to another place."
+        ) from error
+
+
 def _tell(cohort: Cohort, console: Console) -> None:
     """Every problem, one a line, then the count."""
     for error in sorted(cohort.excluded, key=lambda error: error.row or 0):
@@ -82,7 +94,26 @@ def _read_images(
     with console.stage("Reading images") as progress:
         found = run_jobs(_check_patient, jobs, workers=workers, progress=progress)
     digests = {job.record.patient_id: f.digests for job, f in zip(jobs, found, strict=True)}
-    return cohort.exclude([f.error for f in found if f.error is not None]), digests
+    errors = [f.error for f in found if f.error is not None]
+    return cohort.exclude([*errors, *_copied_scans(cohort.records, digests)]), digests
+
+
+def _copied_scans(records: Sequence[PatientRecord], digests: dict[str, dict[str, str]]) -> Iterator[ImagingError]:
+    """The same scan under two names would let a patient be in training and in test at once."""
+    owners: dict[str, list[PatientRecord]] = defaultdict(list)
+    for record in records:
+        for scan in ("ct", "pet"):
+            if scan in digests[record.patient_id]:
+                owners[digests[record.patient_id][scan]].append(record)
+    for sharing in owners.values():
+        rows = ", ".join(str(record.row) for record in sharing)
+        for record in sharing if len(sharing) > 1 else ():
+            yield ImagingError(
+                record.patient_id,
+                "scan identical to another",
+                value=f"the same bytes in rows {rows}",
+                mend="Give each patient, and CT and PET, the scan of their own; keep one row a patient.",
+            )
 
 
 def _check_patient(job: _Job) -> _Found:
