@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -49,6 +50,23 @@ def test_every_wrong_field_of_a_study_file_is_named_at_once(cohort: Path, engram
         "training.dropout",
     ):
         assert words in done.stderr
+
+
+def test_one_scan_under_two_names_leaves_both_out(cohort: Path, engram: Engram) -> None:
+    table = pd.read_csv(cohort.parent / "cohort.csv", dtype=str)
+    shutil.copyfile(cohort.parent / table.loc[0, "pet"], cohort.parent / table.loc[1, "pet"])
+    shutil.copyfile(cohort.parent / table.loc[2, "ct"], cohort.parent / table.loc[2, "pet"])
+    done = engram("check", cohort)
+    assert "6 of 15 patients can be analysed" in done.stdout
+    for row, others in [(2, "2, 3"), (3, "2, 3"), (4, "4, 4")]:
+        assert f"scan identical to another (value: the same bytes in rows {others}) in row {row}" in done.stdout
+
+
+def test_an_output_that_is_a_file_is_named_before_anything_is_read(cohort: Path, engram: Engram) -> None:
+    (cohort.parent / "results").write_text("")
+    done = engram("run", cohort)
+    assert done.returncode == 1
+    assert f"{cohort.parent / 'results'}: cannot be made a folder" in done.stderr
 
 
 def test_weights_that_are_not_there_are_named_before_any_image_is_read(cohort: Path, engram: Engram) -> None:

@@ -120,6 +120,8 @@ class Provenance(_Record):
     verified_weights: bool  # whether the digest is one that Engram knows to be published
     protocol: dict[str, str | int | float | bool | list[float]]
     protocol_digest: str | None
+    rois: dict[str, str]  # how each region was made, in words
+    training: dict[str, str | int | float | bool | list[int]]  # the study file's section, with defaults
     seed: int
 
 

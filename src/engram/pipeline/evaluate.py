@@ -12,7 +12,7 @@ from engram.cohort.flow import exclusion_flow, study_stages
 from engram.cohort.manifest import read_manifest
 from engram.cohort.records import Cohort, PatientRecord, check_analysable
 from engram.cohort.summary import summarise
-from engram.config import StudyConfig
+from engram.config import Roi, StudyConfig
 from engram.errors import ImagingError
 from engram.evaluation.results import CohortSummary, Flow, Provenance, StudyResults, save_results
 from engram.evaluation.study import Evaluation, evaluate_study
@@ -88,6 +88,14 @@ def _padding_warning(padded: int) -> list[str]:
     ]
 
 
+def _in_words(roi: Roi) -> str:
+    if roi.region is None:
+        return "ready mask"
+    sacrum = "with" if roi.include_sacrum else "without"
+    spine = f"vertebrae {sacrum} sacrum and canal, dilated by {roi.dilate_mm:g} mm"
+    return spine if roi.region == "spine_dilated" else f"all bones and {spine}"
+
+
 def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) -> Provenance:
     # Folders and workers differ between machines; they decide no number.
     study = config.model_dump(mode="json", exclude={"folder", "output", "store", "manifest"})
@@ -103,5 +111,7 @@ def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) 
         verified_weights=False,  # no publisher of such weights gives a digest of their tensors
         protocol=embedded.protocol if embedded else {},
         protocol_digest=embedded.protocol_digest if embedded else None,
+        rois={name: _in_words(roi) for name, roi in config.rois.items()},
+        training=config.training.model_dump(mode="json"),
         seed=config.evaluation.seed,
     )

@@ -37,6 +37,10 @@ BEST_OF_MANY = (
     "The best row of a family was chosen on the same folds that measure it: the best of many is optimistic, "
     "the more so the more rows there were to choose from."
 )
+CUT_POINTS = (
+    "The cut-points are quartiles of the training patients' risks, never of the test patients', "
+    "so a group need not hold a quarter of the patients."
+)
 POOLED_LOG_RANK = (
     "Patients are pooled over folds and each was scored by the model of the fold that left them out: "
     "the log-rank test of pooled out-of-fold risks is anti-conservative (its p is too small)."

@@ -81,7 +81,9 @@ def _images(results: StudyResults) -> str:
     if made.weights is None:
         return ""
     state = "random, untrained" if made.untrained_weights else "frozen"
-    sentences = [f"Axial slices were read with the {state} memory model {made.weights}{_reading(protocol)}."]
+    regions = joined([f"{name} ({how})" for name, how in made.rois.items()])
+    sentences = [f"Regions of interest: {regions}."] if made.rois else []
+    sentences.append(f"Axial slices were read with the {state} memory model {made.weights}{_reading(protocol)}.")
     if "prompting" in protocol:
         how = str(protocol["prompting"])
         sentences.append(f"Prompting was {how}: {_PROMPTING.get(how, 'see the protocol below')}.")
@@ -129,7 +131,35 @@ def _models(results: StudyResults) -> str:
         sentences.append(f"Inputs of several kinds were joined by {joined(fusions)}.")
     if survivals:
         sentences.append(f"Log-risk was modelled by {joined(survivals)}; a higher risk is worse.")
+    settings = results.provenance.training
+    if "DeepSurv" in survivals:
+        sentences += _deepsurv(settings)
+    if "ridge Cox" in survivals:
+        sentences.append(f"The ridge penalty of the Cox model was {settings['cox_penalty']}.")
+    if any(row.family != "image" for row in rows):
+        sentences.append(
+            "Continuous covariates were imputed by the training median and z-scored, others by the most frequent "
+            "level, unless missing was a level of its own, and one-hot encoded."
+        )
     return " ".join(sentences)
+
+
+def _deepsurv(settings: dict[str, str | int | float | bool | list[int]]) -> list[str]:
+    hidden = settings["hidden"]
+    widths = ", ".join(map(str, hidden)) if isinstance(hidden, list) and hidden else "none"
+    norm = "with" if settings["batch_norm"] else "without"
+    decay = f"L2 penalty {settings['l2']}" if settings["l2"] else f"weight decay {settings['weight_decay']}"
+    many = int(str(settings["ensemble"]))
+    inner = int(str(settings["inner_folds"]))
+    return [
+        f"DeepSurv: hidden layers {widths}, {norm} batch normalisation, dropout {settings['dropout']}; AdamW, "
+        f"learning rate {settings['learning_rate']} ({settings['schedule']} schedule), {decay}, gradient norm clipped at "
+        f"{settings['clip_norm']}, full batch, {settings['ties']} ties, at most {settings['max_epochs']} epochs.",
+        "The number of epochs was the median best one over "
+        f"{'an inner split' if inner == 1 else f'{inner} inner folds'} of the training patients (patience "
+        f"{settings['patience']}), who then all trained"
+        + (f"; the risk is the mean of {many} networks of different seeds." if many > 1 else "."),
+    ]
 
 
 def _evaluation(results: StudyResults) -> str:

@@ -14,7 +14,7 @@ from engram.roi.regions import Mask
 
 _OUTLINE_RGB = (0, 158, 115)
 _BOX_RGB = (230, 159, 0)
-_TILE_PX = 168
+_TILE_PX, _COLUMNS = 200, 4
 
 
 def contact_sheet(
@@ -31,11 +31,11 @@ def contact_sheet(
     """
     chosen = np.unique(np.linspace(0, len(read) - 1, tiles).round().astype(int))
     drawn = [_tile(frames, mask, int(read.slices[i]), read.boxes[i], spacing_mm) for i in chosen]
-    sheet = Image.new("RGB", (sum(tile.width for tile in drawn), drawn[0].height))
-    left = 0
-    for tile in drawn:
-        sheet.paste(tile, (left, 0))
-        left += tile.width
+    width, height = drawn[0].size
+    columns = min(_COLUMNS, len(drawn))
+    sheet = Image.new("RGB", (columns * width, -(-len(drawn) // columns) * height))
+    for place, tile in enumerate(drawn):
+        sheet.paste(tile, (place % columns * width, place // columns * height))
     stream = io.BytesIO()
     sheet.save(stream, format="PNG")
     return stream.getvalue()

@@ -12,8 +12,16 @@ def volume(*values: float) -> Volume:
 
 def test_suv():
     check_suv(volume(0, 2.5, 300), patient_id="P1")
-    with pytest.raises(ImagingError, match=r"PET is not in SUV.*21345.*x\.nii.*Convert to SUVbw"):
-        check_suv(volume(0, 21345), patient_id="P1")
+    check_suv(volume(-0.3, 12), patient_id="P1")
+
+
+@pytest.mark.parametrize(
+    ("values", "guess"),
+    [((0, 21345), "Bq/mL"), ((-1024, 844), "not negative"), ((-20.7, 0), "not"), ((0, 0.0034), "above")],
+)
+def test_not_suv(values, guess):
+    with pytest.raises(ImagingError, match=rf"PET is not in SUV.*{guess}.*x\.nii.*Convert to SUVbw"):
+        check_suv(volume(*values), patient_id="P1")
 
 
 def test_hu():

@@ -57,11 +57,20 @@ def test_an_unknown_trunk_is_refused_with_the_known_ones(tmp_path: Path, shapes_
         load_backbone(_saved(tmp_path, fewer))
 
 
-@pytest.mark.parametrize("content", [b"not a checkpoint", b""])
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"not a checkpoint", "damaged"),
+        (b"junk" * 100, "damaged"),
+        (b"", "damaged"),
+        (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
+        (b"\n<!DOCTYPE html><html>", "a web page"),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes, what: str) -> None:
     path = tmp_path / "weights.pt"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match="cannot be read as a checkpoint"):
+    with pytest.raises(WeightsError, match=f"cannot be read as a checkpoint of tensors: it is {what}"):
         load_backbone(path)
 
 

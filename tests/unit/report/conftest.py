@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from engram.config import Training
 from engram.evaluation.results import (
     Characteristic,
     CohortSummary,
@@ -176,6 +177,8 @@ def _provenance(*, images: bool, untrained: bool) -> Provenance:
         verified_weights=False,
         protocol=protocol if images else {},
         protocol_digest="c0de" * 16 if images else None,
+        rois={"skeleton": "all bones"} if images else {},
+        training=Training().model_dump(mode="json"),
         seed=7,
     )
 
