@@ -153,8 +153,9 @@ def _deepsurv(settings: dict[str, str | int | float | bool | list[int]]) -> list
     inner = int(str(settings["inner_folds"]))
     return [
         f"DeepSurv: hidden layers {widths}, {norm} batch normalisation, dropout {settings['dropout']}; AdamW, "
-        f"learning rate {settings['learning_rate']} ({settings['schedule']} schedule), {decay}, gradient norm clipped "
-        f"at {settings['clip_norm']}, full batch, {settings['ties']} ties, at most {settings['max_epochs']} epochs.",
+        f"learning rate {settings['learning_rate']} ({settings['schedule']} schedule), {decay}, "
+        f"gradient norm clipped at {settings['clip_norm']}, full batch, {settings['ties']} ties, "
+        f"at most {settings['max_epochs']} epochs.",
         "The number of epochs was the median best one over "
         f"{'an inner split' if inner == 1 else f'{inner} inner folds'} of the training patients (patience "
         f"{settings['patience']}), who then all trained"
