@@ -61,12 +61,13 @@ def test_an_error_comes_back_whole(workers: int) -> None:
 
 
 SLEEPER = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 sys.path.insert(0, {here!r})
 from test_jobs import sleep_long
 from engram.jobs import run_jobs
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start with it ignored
     run_jobs(sleep_long, [{folder!r}] * 2, workers=2)
 """
 
