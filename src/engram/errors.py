@@ -9,7 +9,8 @@
     │   └── ImagingError     ... because of an image or a mask
     ├── CohortError          the patients that remain cannot be analysed (no events, too few, ...)
     ├── WeightsError         a checkpoint that is missing or of another architecture
-    └── StorageError         a file that could not be written or read back
+    ├── StorageError         a file that could not be written or read back
+    └── WorkerError          a worker process was ended from outside
 
 Every message says what was wrong, the value, and the mend.
 """
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class EngramError(Exception):
@@ -83,6 +84,18 @@ class PatientError(EngramError):
             f"patient {patient_id or '(blank id)'}: {reason}{shown}{' in ' + place if place else ''}. {mend}"
         )
 
+    def placed(self, *, row: int | None = None, column: str | None = None, file: str | None = None) -> Self:
+        """The same error, with what it does not yet say of its place filled in."""
+        return type(self)(
+            self.patient_id,
+            self.reason,
+            mend=self.mend,
+            file=self.file or file,
+            column=self.column or column,
+            value=self.value,
+            row=row if self.row is None else self.row,
+        )
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep keyword arguments when the error travels back from a worker process."""
         keywords = {
@@ -129,3 +142,7 @@ class WeightsError(EngramError):
 
 class StorageError(EngramError):
     """A file could not be written or read back: disk full, damaged, without permission."""
+
+
+class WorkerError(EngramError):
+    """A worker process was ended from outside, most likely by the system for want of memory."""

@@ -36,7 +36,8 @@ def read_manifest(config: StudyConfig) -> Cohort:
     excluded = sorted(_errors(config, readings), key=lambda error: error.row or 0)
     gone = {error.row for error in excluded}
     records = tuple(r.record for r in readings if r.record is not None and r.row not in gone)
-    return Cohort(records, tuple(excluded), len(readings), sheet.digest)
+    others = tuple(r.images for r in readings if r.row in gone)
+    return Cohort(records, tuple(excluded), len(readings), sheet.digest, others)
 
 
 def _errors(config: StudyConfig, readings: Sequence[Reading]) -> Iterator[PatientError]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engram.cohort.cells import Row, parse_number
 from engram.cohort.columns import covariate_column
-from engram.cohort.records import PatientRecord, TrueHazard
+from engram.cohort.records import PatientFiles, PatientRecord, TrueHazard
 from engram.config import Covariate, Modality, StudyConfig
 from engram.errors import ClinicalError, ImagingError, OutcomeError, PatientError
 from engram.outcome import MONTHS_PER_UNIT
@@ -20,13 +20,15 @@ _EVENTS = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "tr
 
 @dataclass(frozen=True)
 class Reading:
-    """What one row gave. record: None where there are problems. files: the files named there, by column."""
+    """What one row gave. record: None where there are problems. files: the files named there, by column; images:
+    the same by their use."""
 
     row: int
     patient_id: str
     record: PatientRecord | None
     problems: tuple[PatientError, ...]
     files: Mapping[str, Path]
+    images: PatientFiles
 
 
 def read_patient(row: Row, config: StudyConfig, folder: Path) -> Reading:
@@ -34,14 +36,13 @@ def read_patient(row: Row, config: StudyConfig, folder: Path) -> Reading:
     reader = _RowReader(row, config, folder)
     masks = {name: path for name, roi in config.rois.items() if (path := reader.mask(name, roi.mask))}
     ct, pet, labels = reader.scan("CT"), reader.scan("PET"), reader.labels()
+    images = PatientFiles(reader.patient_id, row.number, ct, pet, labels, masks)
     covariates, truth = reader.covariates(), reader.truth()
     event, time = reader.event(), reader.time()
     record = None
     if event is not None and time is not None and not reader.problems:
-        record = PatientRecord(
-            reader.patient_id, row.number, ct, pet, labels, masks, covariates, event, time, truth
-        )
-    return Reading(row.number, reader.patient_id, record, tuple(reader.problems), reader.files)
+        record = PatientRecord(**vars(images), covariates=covariates, event=event, time=time, truth=truth)
+    return Reading(row.number, reader.patient_id, record, tuple(reader.problems), reader.files, images)
 
 
 @dataclass

@@ -19,14 +19,12 @@ class TrueHazard:
 
 
 @dataclass(frozen=True)
-class PatientRecord:
-    """One usable patient of the manifest.
+class PatientFiles:
+    """The image files that a row of the manifest names.
 
     row: line of the CSV file, the header being line 1.
-    ct, pet, labels: files that exist, or None where the study does not need them.
+    ct, pet, labels: files that exist, or None where the study does not need them or the row has none.
     masks: file of each region of interest that has a ready mask, by the region's name.
-    covariates: by the study's name: a float (continuous), a level (categorical, ordinal), None where missing.
-    event: True where the event was observed. time: greater than zero, in the study's `outcome.unit`.
     """
 
     patient_id: str
@@ -35,6 +33,16 @@ class PatientRecord:
     pet: Path | None
     labels: Path | None
     masks: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class PatientRecord(PatientFiles):
+    """One usable patient of the manifest, with every file that the study needs.
+
+    covariates: by the study's name: a float (continuous), a level (categorical, ordinal), None where missing.
+    event: True where the event was observed. time: greater than zero, in the study's `outcome.unit`.
+    """
+
     covariates: Mapping[str, float | str | None]
     event: bool
     time: float
@@ -45,14 +53,15 @@ class PatientRecord:
 class Cohort:
     """The usable patients in the order of the manifest, and every problem of the others.
 
-    excluded: one or more errors for each unusable patient. pool: rows of the manifest (blank rows apart).
-    digest: SHA-256 (hex) of the manifest file.
+    excluded: one or more errors for each unusable patient, by row. pool: rows of the manifest (blank rows apart).
+    digest: SHA-256 (hex) of the manifest file. others: the files of the unusable patients that are there.
     """
 
     records: tuple[PatientRecord, ...]
     excluded: tuple[PatientError, ...]
     pool: int
     digest: str
+    others: tuple[PatientFiles, ...] = ()
 
     @property
     def events(self) -> int:
@@ -61,21 +70,27 @@ class Cohort:
 
     def problems(self) -> list[Problem]:
         """Every problem of every excluded patient, by row, for `engram check` to print."""
-        return [_problem(error) for error in sorted(self.excluded, key=lambda error: error.row or 0)]
+        return [_problem(error) for error in self.excluded]
 
     def exclude(self, errors: Sequence[PatientError]) -> Cohort:
         """Leave out the patients of `errors`, as when their voxels turn out to be unusable.
 
-        Raises ValueError where an error names a patient that is not among the records.
+        Errors of patients who are left out already are kept beside those they have. An error without a row gets
+        that of the usable patient it names. Raises ValueError where an error is of nobody in the cohort.
         """
         rows = {record.patient_id: record.row for record in self.records}
-        unknown = sorted({error.patient_id for error in errors} - set(rows))
+        placed = [error.placed(row=rows.get(error.patient_id)) for error in errors]
+        known = {patient.row for patient in (*self.records, *self.others)}
+        unknown = sorted({error.patient_id for error in placed if error.row not in known})
         if unknown:
-            raise ValueError(f"not among the usable patients: {', '.join(unknown)}")
-        placed = tuple(_with_row(error, rows[error.patient_id]) for error in errors)
-        gone = {error.patient_id for error in errors}
-        kept = tuple(record for record in self.records if record.patient_id not in gone)
-        return replace(self, records=kept, excluded=self.excluded + placed)
+            raise ValueError(f"not among the patients: {', '.join(unknown)}")
+        gone = {error.row for error in placed}
+        return replace(
+            self,
+            records=tuple(record for record in self.records if record.row not in gone),
+            excluded=tuple(sorted((*self.excluded, *placed), key=lambda error: error.row or 0)),
+            others=(*self.others, *(record for record in self.records if record.row in gone)),
+        )
 
 
 def check_analysable(events: int, n: int, folds: int) -> None:
@@ -98,20 +113,6 @@ def check_analysable(events: int, n: int, folds: int) -> None:
         )
     if problems:
         raise CohortError("the cohort cannot be analysed: " + "; ".join(problems) + ".")
-
-
-def _with_row(error: PatientError, row: int) -> PatientError:
-    if error.row is not None:
-        return error
-    return type(error)(
-        error.patient_id,
-        error.reason,
-        mend=error.mend,
-        file=error.file,
-        column=error.column,
-        value=error.value,
-        row=row,
-    )
 
 
 def _problem(error: PatientError) -> Problem:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engram.cohort.manifest import read_manifest
-from engram.cohort.records import Cohort, PatientRecord, check_analysable
+from engram.cohort.records import Cohort, PatientFiles, check_analysable
 from engram.config import StudyConfig
-from engram.errors import ImagingError, PatientError, StorageError, WeightsError
-from engram.files import read_json, write_json, write_text
+from engram.errors import PatientError, StorageError, WeightsError
+from engram.files import write_text
 from engram.jobs import run_jobs
 from engram.pipeline.console import Console
+from engram.pipeline.copies import copied_scans
 from engram.pipeline.folders import RunFolder
-from engram.pipeline.patients import check_key, open_patient, patient_digests
+from engram.pipeline.inspection import Inspection, image_files, inspect
 
 
 @dataclass(frozen=True)
 class CheckedCohort:
-    """The cohort after its images have been read. `digests`: of each patient's files, by patient id."""
+    """The cohort after its images have been read. digests: of the files of each usable patient, by id."""
 
     cohort: Cohort
     digests: dict[str, dict[str, str]]
@@ -31,15 +30,9 @@ class CheckedCohort:
 
 @dataclass(frozen=True)
 class _Job:
-    record: PatientRecord
+    patient: PatientFiles
     config: StudyConfig
     cache: Path
-
-
-@dataclass(frozen=True)
-class _Found:
-    digests: dict[str, str]
-    error: ImagingError | None
 
 
 def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCohort:
@@ -49,7 +42,9 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
     CohortError where too little is left, WeightsError where the model's weights are not there.
     """
     _check_weights(config)
-    _check_output(RunFolder.of(config).root)
+    _check_folder(RunFolder.of(config).root, "output")
+    if config.images is not None:
+        _check_folder(config.store_dir, "store")
     cohort = read_manifest(config)
     digests: dict[str, dict[str, str]] = {}
     if config.images is not None:
@@ -70,18 +65,18 @@ def _check_weights(config: StudyConfig) -> None:
         )
 
 
-def _check_output(folder: Path) -> None:
+def _check_folder(folder: Path, field: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            f"{folder}: cannot be made a folder ({error.strerror}). Set 'output' to another place."
+            f"{folder}: cannot be made a folder ({error.strerror}). Set '{field}' to another place."
         ) from error
 
 
 def _tell(cohort: Cohort, console: Console) -> None:
     """Every problem, one a line, then the count."""
-    for error in sorted(cohort.excluded, key=lambda error: error.row or 0):
+    for error in cohort.excluded:
         console.say(f"left out: {error}")
     found = f"{len(cohort.records)} of {cohort.pool} patients can be analysed ({cohort.events} events)"
     console.say(f"{found}; {cohort.pool - len(cohort.records)} left out")
@@ -90,58 +85,19 @@ def _tell(cohort: Cohort, console: Console) -> None:
 def _read_images(
     cohort: Cohort, config: StudyConfig, workers: int, console: Console
 ) -> tuple[Cohort, dict[str, dict[str, str]]]:
-    jobs = [_Job(record, config, RunFolder.of(config).checks) for record in cohort.records]
+    """Everybody's images, so that those whom the table leaves out are told everything at once, too."""
+    patients = [patient for patient in (*cohort.records, *cohort.others) if image_files(patient)]
+    jobs = [_Job(patient, config, RunFolder.of(config).checks) for patient in patients]
     with console.stage("Reading images") as progress:
-        found = run_jobs(_check_patient, jobs, workers=workers, progress=progress)
-    digests = {job.record.patient_id: f.digests for job, f in zip(jobs, found, strict=True)}
-    errors = [f.error for f in found if f.error is not None]
-    return cohort.exclude([*errors, *_copied_scans(cohort.records, digests)]), digests
+        found = run_jobs(_inspect, jobs, workers=workers, progress=progress)
+    problems = [problem for inspection in found for problem in inspection.problems]
+    digests = {patient.row: inspection.digests for patient, inspection in zip(patients, found, strict=True)}
+    left = cohort.exclude([*problems, *copied_scans(patients, found, config)])
+    return left, {record.patient_id: digests[record.row] for record in left.records}
 
 
-def _copied_scans(records: Sequence[PatientRecord], digests: dict[str, dict[str, str]]) -> Iterator[ImagingError]:
-    """The same scan under two names would let a patient be in training and in test at once."""
-    owners: dict[str, list[PatientRecord]] = defaultdict(list)
-    for record in records:
-        for scan in ("ct", "pet"):
-            if scan in digests[record.patient_id]:
-                owners[digests[record.patient_id][scan]].append(record)
-    for sharing in owners.values():
-        rows = ", ".join(str(record.row) for record in sharing)
-        for record in sharing if len(sharing) > 1 else ():
-            yield ImagingError(
-                record.patient_id,
-                "scan identical to another",
-                value=f"the same bytes in rows {rows}",
-                mend="Give each patient, and CT and PET, the scan of their own; keep one row a patient.",
-            )
-
-
-def _check_patient(job: _Job) -> _Found:
-    try:
-        digests = patient_digests(job.record)
-    except ImagingError as error:
-        return _Found({}, error)
-    cached = job.cache / f"{check_key(job.config, digests)}.json"
-    if cached.is_file():
-        return _Found(digests, _error_of(read_json(cached), job.record))
-    try:
-        open_patient(job.record, job.config)
-    except ImagingError as error:
-        write_json(cached, {"error": error_fields(error)})
-        return _Found(digests, error)
-    write_json(cached, {"error": None})
-    return _Found(digests, None)
-
-
-def _error_of(saved: dict[str, Any], record: PatientRecord) -> ImagingError | None:
-    fields = saved["error"]
-    if fields is None:
-        return None
-    # The same files may now belong to another row of the manifest.
-    return ImagingError(
-        record.patient_id, fields["reason"], mend=fields["mend"], file=fields["file"],
-        column=fields["column"], value=fields["value"], row=record.row,
-    )  # fmt: skip
+def _inspect(job: _Job) -> Inspection:
+    return inspect(job.patient, job.config, job.cache)
 
 
 def error_fields(error: PatientError) -> dict[str, Any]:
@@ -150,7 +106,7 @@ def error_fields(error: PatientError) -> dict[str, Any]:
 
 
 def write_exclusions(cohort: Cohort, path: Path) -> Path:
-    """CSV with one line for each problem that left a patient out."""
+    """CSV with one line for each problem of a patient left out, by row."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["row", "patient_id", "stage", "reason", "file", "column", "value", "mend"])

@@ -7,8 +7,6 @@ from typing import Any
 
 from engram.cohort.records import PatientRecord
 from engram.config import Images, StudyConfig
-from engram.errors import ImagingError, StorageError
-from engram.files import digest, file_digest
 from engram.imaging.study import ImagePair, load_pair
 from engram.roi.build import build_rois
 from engram.roi.regions import Mask
@@ -46,18 +44,6 @@ def open_patient(record: PatientRecord, config: StudyConfig) -> PatientImages:
     return PatientImages(pair, masks)
 
 
-def patient_digests(record: PatientRecord) -> dict[str, str]:
-    """SHA-256 of each file of a patient: ct, pet, labels, mask:<roi>. Raises ImagingError."""
-    files = {"ct": record.ct, "pet": record.pet, "labels": record.labels}
-    files |= {f"mask:{roi}": path for roi, path in record.masks.items()}
-    try:
-        return {name: file_digest(path) for name, path in files.items() if path is not None}
-    except StorageError as error:
-        raise ImagingError(
-            record.patient_id, "image file unreadable", value=str(error), mend="Check the file and its permissions."
-        ) from error
-
-
 def roi_recipe(name: str, config: StudyConfig, digests: dict[str, str]) -> dict[str, Any]:
     """All that decides the mask of a region: its settings, the file it is made from, and the code's version."""
     roi = config.rois[name]
@@ -66,9 +52,3 @@ def roi_recipe(name: str, config: StudyConfig, digests: dict[str, str]) -> dict[
     settings = {"region": roi.region, "dilate_mm": roi.dilate_mm, "include_sacrum": roi.include_sacrum}
     scheme = images_section(config).label_scheme
     return {**settings, "scheme": scheme, "labels": digests["labels"], "image_version": IMAGE_VERSION}
-
-
-def check_key(config: StudyConfig, digests: dict[str, str]) -> str:
-    """The address of what was found in a patient's images."""
-    recipes = {name: roi_recipe(name, config, digests) for name in config.rois}
-    return digest({"digests": digests, "rois": recipes, "image_version": IMAGE_VERSION})

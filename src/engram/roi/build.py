@@ -9,7 +9,7 @@ from engram.config import Roi
 from engram.errors import ImagingError
 from engram.imaging.volume import Grid
 from engram.roi.masks import check_mask, read_labels, read_mask
-from engram.roi.regions import Labels, Mask, all_bones, spine_dilated
+from engram.roi.regions import Labels, Mask, all_bones, spine_bones, spine_dilated
 
 
 def build_rois(
@@ -25,7 +25,7 @@ def build_rois(
 
     scheme: of the label map at `labels_path`, which is read once and only if a region needs it.
     mask_paths: file of each ready mask, by the name of its region of interest.
-    Raises ImagingError where a file is not given or unusable, or a region is empty or has a single slice.
+    Raises ImagingError where a file is not given or unusable, or the bones of a region lie in no slice or in one.
     """
     masks = {
         name: _ready(name, roi, mask_paths.get(name), grid, patient_id) for name, roi in rois.items() if roi.mask
@@ -34,6 +34,13 @@ def build_rois(
     if regions:
         masks |= _derived(regions, scheme, labels_path, grid, patient_id)
     return {name: masks[name] for name in rois}
+
+
+def region_bones(labels: Labels, roi: Roi, *, scheme: str) -> Mask:
+    """The segmented bones that a region is made of, bool (z, y, x), before they are closed, filled or dilated."""
+    if roi.region == "skeleton":
+        return all_bones(labels, scheme=scheme)
+    return spine_bones(labels, scheme=scheme, include_sacrum=roi.include_sacrum)
 
 
 def _ready(name: str, roi: Roi, path: Path | None, grid: Grid, patient_id: str) -> Mask:
@@ -53,9 +60,12 @@ def _derived(
     spines: dict[tuple[float, bool], Mask] = {}
     masks = {}
     for name, roi in rois.items():
+        # Before dilation: a ball around bone in one slice fills many.
+        bones = check_mask(
+            region_bones(labels, roi, scheme=scheme), patient_id=patient_id, roi=name, file=str(path)
+        )
         spine = _spine(labels, roi, scheme, grid, spines)
-        mask = spine if roi.region == "spine_dilated" else all_bones(labels, scheme=scheme) | spine
-        masks[name] = check_mask(mask, patient_id=patient_id, roi=name, file=str(path))
+        masks[name] = spine if roi.region == "spine_dilated" else bones | spine
     return masks
 
 

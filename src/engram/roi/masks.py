@@ -16,8 +16,8 @@ from engram.roi.regions import Labels, Mask
 _SEVERAL = 6  # how many values a message lists
 
 
-def read_mask(path: Path, *, grid: Grid, patient_id: str, roi: str) -> Mask:
-    """Read a ready mask of the region `roi`, bool (z, y, x) on `grid`.
+def read_mask(path: Path, *, grid: Grid | None, patient_id: str, roi: str) -> Mask:
+    """Read a ready mask of the region `roi`, bool (z, y, x) on `grid`; None: of a scan that could not be read.
 
     The file holds 0 and one other value. Raises ImagingError where it cannot be read, lies on another grid,
     has several values or NaN, is empty, or covers a single slice.
@@ -38,8 +38,8 @@ def read_mask(path: Path, *, grid: Grid, patient_id: str, roi: str) -> Mask:
     return check_mask(mask, patient_id=patient_id, roi=roi, file=str(path))
 
 
-def read_labels(path: Path, *, grid: Grid, patient_id: str, scheme: str) -> Labels:
-    """Read a bone label map, integers (z, y, x) on `grid`.
+def read_labels(path: Path, *, grid: Grid | None, patient_id: str, scheme: str) -> Labels:
+    """Read a bone label map, integers (z, y, x) on `grid`; None: of a scan that could not be read.
 
     Raises ImagingError where it cannot be read, lies on another grid, or holds values that the scheme does
     not know (fractions, negatives, or above its highest label).
@@ -62,7 +62,7 @@ def read_labels(path: Path, *, grid: Grid, patient_id: str, scheme: str) -> Labe
 
 
 def check_mask(mask: Mask, *, patient_id: str, roi: str, file: str | None = None) -> Mask:
-    """Return `mask`, ready or derived, where a propagation can read it: at least two axial slices.
+    """Return `mask`, ready or the bones of a region, where a propagation can read it: at least two axial slices.
 
     Raises ImagingError where it is empty or lies on a single slice.
     """
@@ -79,8 +79,8 @@ def check_mask(mask: Mask, *, patient_id: str, roi: str, file: str | None = None
     )
 
 
-def _check_grid(volume: Volume, grid: Grid, *, patient_id: str, what: str) -> None:
-    if volume.grid.matches(grid):
+def _check_grid(volume: Volume, grid: Grid | None, *, patient_id: str, what: str) -> None:
+    if grid is None or volume.grid.matches(grid):
         return
     raise ImagingError(
         patient_id,

@@ -31,8 +31,7 @@ def spine_dilated(
     """
     if labels.ndim != 3 or dilate_mm < 0:
         raise ValueError(f"need (z, y, x) labels and dilate_mm >= 0, not {labels.shape} and {dilate_mm}")
-    groups = ("vertebrae", "sacrum") if include_sacrum else ("vertebrae",)
-    bones = np.isin(labels, bone_scheme(scheme).labels(*groups))
+    bones = spine_bones(labels, scheme=scheme, include_sacrum=include_sacrum)
     spine = np.zeros(labels.shape, dtype=np.bool_)
     box = _bounding_box(bones)
     if box is None:
@@ -42,6 +41,13 @@ def spine_dilated(
     filled = _fill_each_slice(_closed(padded, CLOSING_MM, spacing_mm))
     _paste(spine, _dilated(filled, dilate_mm, spacing_mm), box, margin)
     return spine
+
+
+def spine_bones(labels: Labels, *, scheme: str, include_sacrum: bool) -> Mask:
+    """The vertebrae alone, bool (z, y, x), with or without the sacrum."""
+    groups = ("vertebrae", "sacrum") if include_sacrum else ("vertebrae",)
+    mask: Mask = np.isin(labels, bone_scheme(scheme).labels(*groups))
+    return mask
 
 
 def all_bones(labels: Labels, *, scheme: str) -> Mask:

@@ -75,3 +75,11 @@ def test_a_map_without_vertebrae(write):
     path = write(np.where(anatomy() == 77, 77, 0).astype(np.uint8), spacing=(1.0, 1.0, 3.0))
     error = refused({"bone": SKELETON, "spine": SPINE}, labels_path=path)
     assert (error.reason, error.file) == ("mask of 'spine' is empty", str(path))
+
+
+@pytest.mark.parametrize("roi", [SPINE, SKELETON])
+def test_bone_in_one_slice_is_refused_before_it_is_dilated(write, roi):
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[10, 10:14, 10:14] = 29
+    error = refused({"bone": roi}, labels_path=write(labels, spacing=(1.0, 1.0, 3.0)))
+    assert error.reason == "mask of 'bone' has a single slice"
