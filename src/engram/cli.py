@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,6 @@ import typer
 from rich.console import Console as RichConsole
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeElapsedColumn,
@@ -31,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _out = RichConsole(highlight=False)
+_QUIET_SECONDS = 30.0  # a job whose output goes to a file is heard of at least so often
 
 Study = Annotated[Path, typer.Argument(help="The study file (YAML).", metavar="STUDY.yaml")]
 Workers = Annotated[
@@ -43,24 +44,53 @@ def _all_cores() -> int:
 
 
 class _Terminal:
-    """Shows the pipeline's progress; where the output is no terminal, one line a stage."""
+    """Shows the pipeline's progress: a bar, or where the output is no terminal, a line now and then."""
 
     def say(self, text: str) -> None:
         _out.print(text, markup=False, soft_wrap=True)
 
     @contextmanager
-    def stage(self, title: str) -> Iterator[Callable[[int, int], None]]:
+    def stage(self, title: str) -> Iterator[Callable[[float, int], object]]:
+        shown = self._bar(title) if _out.is_terminal else nullcontext(_Lines(title).tell)
+        try:
+            with shown as tell:
+                yield tell
+        except KeyboardInterrupt:
+            _out.print("Stopped. Finished work is kept: the same command goes on from here.")
+            raise
+
+    @contextmanager
+    def _bar(self, title: str) -> Iterator[Callable[[float, int], object]]:
         columns = (
-            TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            TextColumn("left"), TimeRemainingColumn(),
+            TextColumn("{task.description:<18}"), BarColumn(), TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
         )  # fmt: skip
         with Progress(*columns, console=_out) as bar:
-            task = bar.add_task(title, total=None)
+            task = bar.add_task(title, total=None, count="")
             try:
-                yield lambda done, total: bar.update(task, completed=done, total=total)
-            except KeyboardInterrupt:
-                _out.print("Stopped. Finished work is kept: the same command goes on from here.")
+                yield lambda done, total: bar.update(
+                    task, completed=done, total=total, count=f"{int(done)}/{total}"
+                )
+            except BaseException:
+                bar.update(task, visible=False)  # a bar that stops halfway says nothing more
                 raise
+
+
+class _Lines:
+    """Progress as lines: the first sign of life, then one for each tenth of the jobs or each half minute."""
+
+    def __init__(self, title: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._title, self._clock = title, clock
+        self._started = self._told = clock()
+        self._tenth = 0
+
+    def tell(self, done: float, total: int) -> None:
+        now, tenth = self._clock(), int(10 * done / total)
+        if tenth == self._tenth and now - self._told < _QUIET_SECONDS:
+            return
+        self._tenth, self._told = tenth, now
+        minutes, seconds = divmod(int(now - self._started), 60)
+        _out.print(f"{self._title}: {int(done)} of {total} ({minutes}:{seconds:02d})", markup=False)
 
 
 def _version(wanted: bool) -> None:
@@ -94,8 +124,11 @@ def check(study: Study, workers: Workers = _all_cores()) -> None:
     from engram.pipeline.folders import RunFolder
 
     config = load_config(study)
-    check_cohort(config, workers=workers, console=_Terminal())
-    _done("Patients left out", RunFolder.of(config).exclusions)
+    checked = check_cohort(config, workers=workers, console=_Terminal())
+    if checked.cohort.excluded:
+        _done("Patients left out", RunFolder.of(config).exclusions)
+    else:
+        _out.print("No patient left out")
 
 
 @app.command()

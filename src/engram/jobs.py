@@ -6,14 +6,24 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
+
+from engram.errors import WorkerError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-Progress = Callable[[int, int], object]  # jobs done, jobs in all
+Progress = Callable[[float, int], object]  # jobs done, with the shares of those under way; jobs in all
+
+_POLL_SECONDS = 0.5
+_ENDED = (
+    "a worker process was ended by the system, most likely for want of memory. Use fewer --workers; "
+    "finished work is kept: run the same command again."
+)
 
 # Read by a worker when it starts, before any of its imports. One thread each. And let glibc keep what is freed:
 # tensors of one size come and go, and page faults cost up to half the time; it changes no number.
@@ -25,6 +35,20 @@ WORKER_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "20000000000",
     "MALLOC_TOP_PAD_": "268435456",
 }
+
+
+class _Here:
+    """What this process knows of the job that it runs."""
+
+    tell: Callable[[float], object] | None = None
+    shares: MutableSequence[float]  # one a job, seen by the parent
+    unprepared: Exception | None = None
+
+
+def tell_share(share: float) -> None:
+    """Called from inside a job: how much of it is done, 0 to 1. Outside of `run_jobs` it does nothing."""
+    if _Here.tell is not None:
+        _Here.tell(min(max(share, 0.0), 1.0))
 
 
 def run_jobs(
@@ -40,7 +64,8 @@ def run_jobs(
 
     workers: processes; 0 runs the jobs in this process (tests, debuggers). Each job has one PyTorch thread, so that
     results do not depend on the number of workers. prepare: called once in each worker before its first job.
-    The first error of a job stops the rest and is raised here.
+    progress: called here as jobs are done, and about twice a second as those under way tell their share.
+    The first error of a job stops the rest and is raised here; WorkerError where a worker is ended from outside.
     """
     if not jobs:
         return []
@@ -48,26 +73,37 @@ def run_jobs(
         return _in_this_process(function, jobs, prepare, prepare_with, progress)
     context = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, (prepare, prepare_with))
+    shares = context.RawArray("d", len(jobs))
+    given = (shares, prepare, prepare_with)
+    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, given)
     with _environment(WORKER_ENVIRONMENT), pool:
         with _interrupts_ignored():  # by the workers started here, from their first moment on
-            futures = {pool.submit(function, job): index for index, job in enumerate(jobs)}
+            futures = {pool.submit(_run, function, index, job): index for index, job in enumerate(jobs)}
         try:
-            return _collect(futures, progress)
+            return _collect(futures, shares, progress)
         except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
             if isinstance(error, KeyboardInterrupt):  # do not wait for what nobody wants any more
                 for worker in set(multiprocessing.active_children()) - others:
                     worker.terminate()
+            if isinstance(error, BrokenProcessPool):
+                raise WorkerError(_ENDED) from error
             raise
 
 
-def _collect(futures: dict[Future[Result], int], progress: Progress | None) -> list[Result]:
+def _collect(
+    futures: dict[Future[Result], int], shares: Sequence[float], progress: Progress | None
+) -> list[Result]:
     results: dict[int, Result] = {}
-    for future in as_completed(futures):
-        results[futures[future]] = future.result()
-        if progress is not None:
-            progress(len(results), len(futures))
+    pending, told = set(futures), 0.0
+    while pending:
+        finished, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
+        for future in finished:
+            results[futures[future]] = future.result()
+        done = len(results) + sum(shares[futures[future]] for future in pending)
+        if progress is not None and done != told:
+            progress(done, len(futures))
+            told = done
     return [results[index] for index in range(len(futures))]
 
 
@@ -78,15 +114,25 @@ def _in_this_process(
     prepare_with: tuple[Any, ...],
     progress: Progress | None,
 ) -> list[Result]:
-    results = []
+    results: list[Result] = []
+    tell = progress or (lambda _done, _total: None)
     with _one_thread():
         if prepare is not None:
             prepare(*prepare_with)
         for job in jobs:
-            results.append(function(job))
-            if progress is not None:
-                progress(len(results), len(jobs))
+            with _telling(lambda share: tell(len(results) + share, len(jobs))):
+                results.append(function(job))
+            tell(len(results), len(jobs))
     return results
+
+
+@contextmanager
+def _telling(tell: Callable[[float], object]) -> Iterator[None]:
+    before, _Here.tell = _Here.tell, tell
+    try:
+        yield
+    finally:
+        _Here.tell = before
 
 
 @contextmanager
@@ -101,10 +147,24 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _start_worker(prepare: Callable[..., object] | None, prepare_with: tuple[Any, ...]) -> None:
+def _start_worker(
+    shares: MutableSequence[float], prepare: Callable[..., object] | None, prepare_with: tuple[Any, ...]
+) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    if prepare is not None:
-        prepare(*prepare_with)
+    _Here.shares = shares
+    try:
+        if prepare is not None:
+            prepare(*prepare_with)
+    except Exception as error:  # raised here it would look as if the worker had been ended from outside
+        _Here.unprepared = error
+
+
+def _run(function: Callable[[Job], Result], index: int, job: Job) -> Result:
+    """One job, in a worker."""
+    if _Here.unprepared is not None:
+        raise _Here.unprepared
+    with _telling(partial(_Here.shares.__setitem__, index)):
+        return function(job)
 
 
 @contextmanager

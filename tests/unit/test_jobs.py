@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engram.errors import ImagingError
-from engram.jobs import run_jobs
+from engram.errors import ImagingError, WeightsError, WorkerError
+from engram.jobs import run_jobs, tell_share
 
 
 def square(x: int) -> int:
@@ -32,10 +32,12 @@ def refuse(x: int) -> int:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_results_come_in_the_order_of_the_jobs(workers: int) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[float, int]] = []
     found = run_jobs(square, range(5), workers=workers, progress=lambda done, total: seen.append((done, total)))
     assert found == [0, 1, 4, 9, 16]
-    assert seen == [(i, 5) for i in range(1, 6)]
+    assert seen == sorted(seen)
+    assert seen[-1] == (5, 5)
+    assert workers or seen == [(i, 5) for i in range(1, 6)]
 
 
 def test_no_jobs_start_no_worker() -> None:
@@ -58,6 +60,56 @@ def test_an_error_comes_back_whole(workers: int) -> None:
     ) as caught:
         run_jobs(refuse, [0, 1], workers=workers)
     assert (caught.value.patient_id, caught.value.row) == ("P1", 3)
+
+
+def be_killed(x: int) -> int:
+    if x == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x
+
+
+def test_a_worker_ended_by_the_system_is_told_in_one_sentence() -> None:
+    with pytest.raises(WorkerError, match=r"want of memory\. Use fewer --workers; finished work is kept"):
+        run_jobs(be_killed, [0, 1], workers=2)
+
+
+def refuse_to_start(name: str) -> None:
+    raise WeightsError(f"{name}: damaged")
+
+
+def test_an_error_while_a_worker_prepares_is_raised_as_it_is() -> None:
+    with pytest.raises(WeightsError, match=r"x\.pt: damaged"):
+        run_jobs(square, [0, 1], workers=1, prepare=refuse_to_start, prepare_with=("x.pt",))
+
+
+def halfway(folder: str) -> float:
+    """Tell a half, then wait until the parent has heard of it."""
+    tell_share(0.5)
+    heard = Path(folder, "heard")
+    deadline = time.monotonic() + 20
+    while not heard.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    tell_share(7)
+    return 1.0
+
+
+@pytest.mark.parametrize(("workers", "jobs"), [(0, 2), (2, 2)])
+def test_shares_of_jobs_under_way_are_told_before_any_is_done(tmp_path: Path, workers: int, jobs: int) -> None:
+    seen: list[float] = []
+
+    def progress(done: float, total: int) -> None:
+        seen.append(done)
+        if done == (1.0 if workers else 0.5):
+            (tmp_path / "heard").touch()
+
+    assert run_jobs(halfway, [str(tmp_path)] * jobs, workers=workers, progress=progress) == [1.0, 1.0]
+    assert seen[0] in (0.5, 1.0)
+    assert seen[-1] == 2
+    assert max(seen) == 2
+
+
+def test_a_share_told_outside_of_a_job_is_nothing() -> None:
+    tell_share(0.5)
 
 
 SLEEPER = """

@@ -17,7 +17,7 @@ class Console(Protocol):
 
     @contextmanager
     def stage(self, title: str) -> Iterator[Progress]:
-        """A stage with a bar: call what is yielded with (jobs done, jobs in all)."""
+        """A stage with a bar: call what is yielded with (jobs done, shares of jobs included; jobs in all)."""
 
 
 class Silent:
