@@ -131,7 +131,7 @@ class Models(_Section):
 
 
 class Training(_Section):
-    """DeepSurv and its heads (paper 2.3.3, 2.4.1). All of it happens inside the training part of a fold."""
+    """DeepSurv, its heads, ridge Cox (paper 2.3.3, 2.4). All of it happens inside the training part of a fold."""
 
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = (32,)
     dropout: float = Field(0.3, ge=0, lt=1)
@@ -148,7 +148,8 @@ class Training(_Section):
         3, ge=1, description="networks a fold, of different seeds; their mean log-risk is the risk"
     )
     ties: Literal["breslow", "efron"] = "breslow"
-    cox_penalty: float = Field(0.1, gt=0, description="ridge penalty of the Cox model")
+    cox_penalty: float = Field(0.1, gt=0, description="ridge penalty of every Cox model, with or without images")
+    components: int = Field(8, ge=1, description="of a vector read-out, for ridge Cox: 227 patients bear 5 to 10")
 
     @model_validator(mode="after")
     def _one_penalty(self) -> Training:

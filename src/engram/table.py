@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from engram.config import ReadOutName
 from engram.outcome import SurvivalOutcome
+
+# What a patient's embedding is: memory entries, which a CNN reads as maps, or a vector of numbers.
+MAP_READOUTS: Final[tuple[ReadOutName, ...]] = ("final", "volume_map")
+VECTOR_READOUTS: Final[tuple[ReadOutName, ...]] = tuple(
+    name for name in get_args(ReadOutName) if name not in MAP_READOUTS
+)
 
 
 class EmbeddingKey(NamedTuple):
@@ -18,7 +25,7 @@ class EmbeddingKey(NamedTuple):
 
     modality: str  # "PET" or "CT"
     roi: str
-    readout: str = "final"
+    readout: str = "final"  # one of MAP_READOUTS or VECTOR_READOUTS
 
 
 FloatArray = npt.NDArray[np.float32]
@@ -30,7 +37,8 @@ class PatientFeatures:
 
     ids: n patient ids, unique.
     covariates: (n, p) raw, un-imputed covariates; columns are named by the study file.
-    embeddings: float32 (n, entries, channels, height, width) for each key, in the order of `ids`.
+    embeddings: for each key, in the order of `ids`: float32 (n, entries, channels, height, width) for a map
+    read-out, (n, p) for a vector read-out (NaN: the patient has no such region; `regions` only).
     """
 
     ids: tuple[str, ...]
@@ -44,8 +52,7 @@ class PatientFeatures:
         if len(self.covariates) != n:
             raise ValueError(f"{len(self.covariates)} rows of covariates for {n} patients")
         for key, array in self.embeddings.items():
-            if array.shape[0] != n or array.ndim != 5:
-                raise ValueError(f"embedding {key}: expected ({n}, entries, channels, h, w), got {array.shape}")
+            _check_shape(key, array, n)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -57,6 +64,16 @@ class PatientFeatures:
             self.covariates.iloc[index].reset_index(drop=True).copy(),
             {key: array[index] for key, array in self.embeddings.items()},
         )
+
+
+def _check_shape(key: EmbeddingKey, array: FloatArray, n: int) -> None:
+    if key.readout not in MAP_READOUTS + VECTOR_READOUTS:
+        raise ValueError(
+            f"embedding {key}: unknown read-out; there are {', '.join(MAP_READOUTS + VECTOR_READOUTS)}"
+        )
+    ndim, expected = (5, f"({n}, entries, channels, h, w)") if key.readout in MAP_READOUTS else (2, f"({n}, p)")
+    if array.ndim != ndim or array.shape[0] != n:
+        raise ValueError(f"embedding {key}: expected {expected}, got {array.shape}")
 
 
 @dataclass(frozen=True)

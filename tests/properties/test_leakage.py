@@ -32,12 +32,14 @@ CONFIG = StudyConfig.model_validate(
         },
         "images": {},
         "rois": {"spine": {"mask": "m"}},
+        "embedding": {"readouts": ["final", "volume", "regions"]},
         "training": {"max_epochs": 4, "patience": 2, "inner_folds": 2, "ensemble": 2, "hidden": [8]},
         "evaluation": {"folds": 3},
         "output": Path("out"),
     }
 )
 ROWS = {row.name: row for row in rows_of(CONFIG)}
+VECTOR_ROWS = ["PET, spine, volume", "PET + CT + clinical, spine, volume", "PET + CT + clinical, spine, regions"]
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +63,11 @@ def make_table(seed=0, n=N):
     embeddings = {
         EmbeddingKey(m, "spine"): rng.normal(size=(n, 2, 3, 4, 4)).astype(np.float32) for m in ("PET", "CT")
     }
+    for modality in ("PET", "CT"):
+        for readout, p in (("volume", 12), ("regions", 20)):
+            embeddings[EmbeddingKey(modality, "spine", readout)] = rng.normal(size=(n, p)).astype(np.float32)
+        no_such_part = rng.random(n) < 0.3
+        embeddings[EmbeddingKey(modality, "spine", "regions")][no_such_part, :5] = np.nan
     ids = tuple(f"P{seed}-{i}" for i in range(n))
     outcome = SurvivalOutcome(rng.random(n) < 0.7, rng.exponential(30, n) + 0.1)
     return StudyTable(PatientFeatures(ids, covariates, embeddings), outcome)
@@ -86,6 +93,10 @@ def altered(table, patient, kind, rng):
     if kind in ("embeddings", "all"):
         for memory in embeddings.values():
             memory[patient] = rng.normal(size=memory[patient].shape) * 1e4
+    if kind in ("absent", "all"):
+        for key, memory in embeddings.items():
+            if key.readout == "regions":
+                memory[patient, 5 * rng.integers(4) :][:5] = np.nan
     if kind in ("outcome", "all"):
         event[patient], time[patient] = not event[patient], rng.exponential(1000) + 1e-3
     features = PatientFeatures(table.features.ids, covariates, embeddings)
@@ -111,6 +122,9 @@ def artefacts(table, spec, fold=FOLD):
     found |= {f"maps {m}": maps for m, maps in inputs.maps.items()}
     found |= {f"mean {m}": s.mean for m, s in preprocess.maps_.items()}
     found |= {f"sd {m}": np.array(s.sd) for m, s in preprocess.maps_.items()}
+    found |= {f"vectors {m}": vectors for m, vectors in inputs.vectors.items()}
+    for m, components in preprocess.vectors_.items():
+        found |= {f"{name} of {m}": np.asarray(value) for name, value in vars(components).items()}
     found |= {} if inputs.clinical is None else {"clinical": inputs.clinical, "kept": preprocess.kept_}
     if hasattr(survival, "fitted_"):
         nets = enumerate(survival.fitted_.nets)
@@ -130,7 +144,7 @@ def reference(name):
     return REFERENCE[name]
 
 
-KINDS = st.sampled_from(["covariates", "missing", "embeddings", "outcome", "all"])
+KINDS = st.sampled_from(["covariates", "missing", "embeddings", "absent", "outcome", "all"])
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -158,7 +172,7 @@ def test_a_change_of_a_training_patient_does_reach_training(name):
 
 
 def test_all_test_patients_at_once():
-    for name in ("Clinical, ridge Cox", "PET + CT + clinical, spine"):
+    for name in ("Clinical, ridge Cox", "PET + CT + clinical, spine", *VECTOR_ROWS):
         table = TABLE
         for patient in FOLD.test_index.tolist():
             table = altered(table, patient, "all", np.random.default_rng(patient))
@@ -189,6 +203,7 @@ def test_a_row_sees_only_what_its_name_says():
         seen = visible(TABLE.features, spec)
         assert seen.covariates.shape[1] == (0 if spec.family == "image" else 4)
         assert {key.modality for key in seen.embeddings} == set(spec.modalities)
+        assert {key.readout for key in seen.embeddings} == ({spec.readout} if spec.modalities else set())
 
 
 def test_folds_and_inner_splits_are_disjoint_by_patient():

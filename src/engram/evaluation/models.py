@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
@@ -16,30 +14,32 @@ from engram.survival.ridge_cox import RidgeCox
 
 
 class CoxModel(BaseEstimator):  # type: ignore[misc]
-    """Ridge Cox on the covariates. After `fit`: cox_, and notes_ (none)."""
+    """Ridge Cox on covariates, vectors, or both, under one penalty. After `fit`: cox_, and notes_ (none)."""
 
     def __init__(self, penalty: float) -> None:
         self.penalty = penalty
 
     def fit(self, inputs: ModelInputs, y: npt.NDArray[np.void]) -> CoxModel:
         """y: structured (event, time). Raises CohortError where the fit fails."""
-        self.cox_ = RidgeCox(self.penalty).fit(_covariates(inputs), y)
+        self.cox_ = RidgeCox(self.penalty).fit(inputs.columns, y)
         self.notes_: tuple[str, ...] = ()
         return self
 
     def predict(self, inputs: ModelInputs) -> npt.NDArray[np.float64]:
         """Log-risk (n,), higher is worse."""
-        return self.cox_.predict(_covariates(inputs))
+        return self.cox_.predict(inputs.columns)
 
 
 class DeepSurvModel(BaseEstimator):  # type: ignore[misc]
-    """DeepSurv on whatever the inputs hold. After `fit`: fitted_, and notes_ on its training."""
+    """DeepSurv on covariates, maps, or both. After `fit`: fitted_, and notes_ on its training."""
 
     def __init__(self, settings: Training, time_quantiles: int, seed: int) -> None:
         self.settings, self.time_quantiles, self.seed = settings, time_quantiles, seed
 
     def fit(self, inputs: ModelInputs, y: npt.NDArray[np.void]) -> DeepSurvModel:
         """y: structured (event, time). Raises CohortError where there is nothing to learn from."""
+        if inputs.vectors:
+            raise ValueError("DeepSurv has no head for vectors; ridge Cox reads them")
         outcome = SurvivalOutcome.from_structured(y)
         self.fitted_: FittedDeepSurv = fit_deepsurv(
             inputs, outcome, self.settings, self.seed, time_quantiles=self.time_quantiles
@@ -50,9 +50,3 @@ class DeepSurvModel(BaseEstimator):  # type: ignore[misc]
     def predict(self, inputs: ModelInputs) -> npt.NDArray[np.float64]:
         """Log-risk (n,), higher is worse."""
         return self.fitted_.predict(inputs)
-
-
-def _covariates(inputs: ModelInputs) -> npt.NDArray[Any]:
-    if inputs.clinical is None:
-        raise ValueError("ridge Cox needs covariates")
-    return inputs.clinical

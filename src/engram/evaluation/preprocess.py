@@ -17,10 +17,11 @@ from engram.errors import CohortError, ImagingError
 from engram.evaluation.covariates import checked_covariates, column_transformer, usable_covariates
 from engram.evaluation.models import CoxModel, DeepSurvModel
 from engram.evaluation.rows import RIDGE_COX, RowSpec
+from engram.evaluation.vectors import Components, checked_vectors
 from engram.heads.averaging import average_map
 from engram.heads.layout import stretch
 from engram.survival.inputs import ModelInputs
-from engram.table import EmbeddingKey, PatientFeatures
+from engram.table import VECTOR_READOUTS, EmbeddingKey, PatientFeatures
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -33,6 +34,7 @@ def build_pipeline(spec: RowSpec, config: StudyConfig, *, seed: int) -> Pipeline
         embeddings=keys_of(spec),
         max_missing=config.evaluation.max_missing,
         paper_maps=config.embedding.map_size == "paper",
+        components=config.training.components,
     )
     if spec.survival == RIDGE_COX:
         return Pipeline([("preprocess", preprocess), ("survival", CoxModel(config.training.cox_penalty))])
@@ -42,7 +44,7 @@ def build_pipeline(spec: RowSpec, config: StudyConfig, *, seed: int) -> Pipeline
 
 def keys_of(spec: RowSpec) -> tuple[EmbeddingKey, ...]:
     """The embeddings that a row sees, in the order in which they are fused."""
-    return tuple(EmbeddingKey(modality, spec.roi) for modality in spec.modalities)
+    return tuple(EmbeddingKey(modality, spec.roi, spec.readout) for modality in spec.modalities)
 
 
 def head_maps(memory: FloatArray, *, paper_maps: bool) -> FloatArray:
@@ -77,8 +79,10 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
 
     covariates: declared covariates, empty where the row sees none. embeddings: what it sees of the images.
     max_missing: a covariate missing in a larger share of the training patients is dropped.
+    components: the most principal components of a vector read-out.
     After `fit`: columns_ (fitted ColumnTransformer or None), kept_ (bool, its columns that vary in training),
-    maps_ (MapStatistics by modality), notes_ (what was dropped, and why).
+    maps_ (MapStatistics by modality), vectors_ (Components by modality), notes_ (what was dropped, and why; what
+    the components hold).
     """
 
     def __init__(
@@ -87,9 +91,10 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         embeddings: Sequence[EmbeddingKey],
         max_missing: float,
         paper_maps: bool,
+        components: int,
     ) -> None:
         self.covariates, self.embeddings = covariates, embeddings
-        self.max_missing, self.paper_maps = max_missing, paper_maps
+        self.max_missing, self.paper_maps, self.components = max_missing, paper_maps, components
 
     def fit(self, features: PatientFeatures, y: Any = None) -> Preprocess:  # noqa: ARG002
         """Learn from the training patients. Raises ClinicalError, ImagingError, or CohortError: nothing is left."""
@@ -98,9 +103,11 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         self.kept_: npt.NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
         if self.covariates:
             self._fit_covariates(features)
-        self.maps_ = {key.modality: MapStatistics.of(self._maps(features, key)) for key in self.embeddings}
+        map_keys, vector_keys = self._keys()
+        self.maps_ = {key.modality: MapStatistics.of(self._maps(features, key)) for key in map_keys}
         constant = [modality for modality, statistics in self.maps_.items() if statistics.sd == 0]
         self.notes_ += tuple(f"{modality} maps are the same in all training patients" for modality in constant)
+        self.vectors_ = {key.modality: self._fit_components(features, key) for key in vector_keys}
         return self
 
     def transform(self, features: PatientFeatures) -> ModelInputs:
@@ -109,8 +116,17 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         if self.columns_ is not None:
             matrix = self.columns_.transform(checked_covariates(features, self.covariates))
             clinical = np.asarray(matrix[:, self.kept_], dtype=np.float32)
-        maps = {key.modality: self.maps_[key.modality].apply(self._maps(features, key)) for key in self.embeddings}
-        return ModelInputs(clinical, maps)
+        map_keys, vector_keys = self._keys()
+        maps = {key.modality: self.maps_[key.modality].apply(self._maps(features, key)) for key in map_keys}
+        vectors = {
+            key.modality: self.vectors_[key.modality].apply(checked_vectors(features, key)) for key in vector_keys
+        }
+        return ModelInputs(clinical, maps, vectors)
+
+    def _keys(self) -> tuple[list[EmbeddingKey], list[EmbeddingKey]]:
+        """What it sees of the images: maps, and vectors."""
+        vectors = [key for key in self.embeddings if key.readout in VECTOR_READOUTS]
+        return [key for key in self.embeddings if key not in vectors], vectors
 
     def _fit_covariates(self, features: PatientFeatures) -> None:
         training = checked_covariates(features, self.covariates)
@@ -129,6 +145,15 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
                 f"no covariate is left for the {len(features)} training patients: {'; '.join(self.notes_)}. "
                 "Raise evaluation.max_missing, or leave 'clinical' and 'multimodal' out of models.families."
             )
+
+    def _fit_components(self, features: PatientFeatures, key: EmbeddingKey) -> Components:
+        name = f"{key.modality} {key.readout} of {key.roi}"
+        try:
+            found = Components.of(checked_vectors(features, key), self.components)
+        except CohortError as error:
+            raise CohortError(f"{name}: {error}. Leave '{key.readout}' out of embedding.readouts.") from error
+        self.notes_ += (f"{name}: {found.in_words}",)
+        return found
 
     def _maps(self, features: PatientFeatures, key: EmbeddingKey) -> FloatArray:
         if key not in features.embeddings:

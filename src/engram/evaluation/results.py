@@ -24,8 +24,9 @@ class RowResult(_Record):
     family: Literal["clinical", "image", "multimodal"]
     modality: str  # "PET", "CT", "Combined" or "-"
     roi: str  # "-" where the model sees no image
+    readout: str = "-"  # what was kept of the memory: "final", "volume", ...; "-" where the model sees no image
     encoder: str  # "MedSAM2", "untrained-mini", ... or "-"
-    head: str  # "averaging" or "-"
+    head: str  # "averaging", "PCA" or "-"
     fusion: str  # "concatenation" or "-"
     survival: str  # "DeepSurv" or "ridge Cox"
     c_index: list[float | None]  # Harrell's c on each test fold

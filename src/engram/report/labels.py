@@ -46,6 +46,17 @@ POOLED_LOG_RANK = (
     "the log-rank test of pooled out-of-fold risks is anti-conservative (its p is too small)."
 )
 
+READ_OUTS = {
+    "final": "the last memory entries",
+    "volume_map": "the mean map over all slices",
+    "volume": "mean, sd and maximum over all slices",
+    "roi": "the same inside the region of interest",
+    "regions": "the same in each anatomical region",
+    "pointers": "the model's object pointers",
+    "scores": "the model's own object and mask scores",
+    "area": "the area that the model draws, along the body",
+}
+
 FAMILIES = {"multimodal": "Image + clinical", "clinical": "Clinical only", "image": "Image only"}
 
 
@@ -53,6 +64,17 @@ def encoder_name(row: RowResult, untrained: bool) -> str:
     """The frozen weights of a row, marked where they are random, since tables are copied without their page."""
     marked = untrained and row.family != "clinical" and "untrained" not in row.encoder.lower()
     return f"{or_dash(row.encoder)} (untrained)" if marked else or_dash(row.encoder)
+
+
+def names_read_outs(rows: Iterable[RowResult]) -> bool:
+    """Whether any of these rows reads out more of the memory than the paper does, so that all must say what."""
+    return any(row.readout not in ("final", "-") for row in rows)
+
+
+def read_outs(rows: Iterable[RowResult]) -> str:
+    """What each read-out of these rows is, in words."""
+    seen = {row.readout for row in rows}
+    return f"Read-out: {'; '.join(f'{name}, {words}' for name, words in READ_OUTS.items() if name in seen)}."
 
 
 def needs_untrained_label(results: StudyResults, rows: Iterable[RowResult]) -> bool:

@@ -60,12 +60,21 @@ def family_table(results: StudyResults, name: str, family: Literal["image", "mul
     """Tables 1 and 2 of the paper: one line a row of the family, highest c-index first."""
     rows = labels.by_c_index(row for row in results.rows if row.family == family)
     untrained = results.provenance.untrained_weights
-    heads = [Column(title) for title in ("Origin", "Mask", "Model", "Downsampling", "Fusion")]
+    many = labels.names_read_outs(rows)
+    titles = ["Origin", "Mask", *["Read-out"] * many, "Model", "Downsampling", "Fusion"]
     lines = [
-        (row.modality, row.roi, labels.encoder_name(row, untrained), or_dash(row.head), or_dash(row.fusion))
+        (
+            row.modality,
+            row.roi,
+            *[row.readout] * many,
+            labels.encoder_name(row, untrained),
+            or_dash(row.head),
+            or_dash(row.fusion),
+        )
         for row in rows
     ]
-    return _with_c_index(results, name, heads, lines, rows, notes=())
+    notes = (labels.read_outs(rows),) if many else ()
+    return _with_c_index(results, name, [Column(title) for title in titles], lines, rows, notes)
 
 
 def comparison_table(results: StudyResults) -> Table:

@@ -17,27 +17,47 @@ class ModelInputs:
 
     clinical: float32 (n, d), d > 0, or None where the model sees no covariates.
     maps: float32 (n, 1, h, w) by modality, in the order in which they are fused.
+    vectors: float32 (n, k) by modality, k > 0, in that order: principal components of a vector read-out.
     Raises ValueError where lengths differ, a shape is wrong, there is nothing at all, or a value is not finite.
     """
 
     clinical: FloatArray | None
     maps: Mapping[str, FloatArray] = field(default_factory=dict)
+    vectors: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        arrays = {**self.maps} if self.clinical is None else {"clinical": self.clinical, **self.maps}
+        arrays = self._named()
         if not arrays or len({len(array) for array in arrays.values()}) != 1:
             raise ValueError(f"expected arrays of one length, got { {k: v.shape for k, v in arrays.items()} }")
         for name, array in arrays.items():
-            if array.ndim != (2 if name == "clinical" else 4):
+            if array.ndim != (4 if name.startswith("maps") else 2) or 0 in array.shape[1:]:
                 raise ValueError(f"{name}: unexpected shape {array.shape}")
             if not np.isfinite(array).all():
                 raise ValueError(f"{name}: every value must be finite")
 
     def __len__(self) -> int:
-        arrays = [*self.maps.values()] if self.clinical is None else [self.clinical]
-        return len(arrays[0])
+        return len(next(iter(self._named().values())))
+
+    @property
+    def columns(self) -> FloatArray:
+        """Clinical columns, then the vectors in order, side by side: float32 (n, p), p > 0.
+
+        Raises ValueError where there are maps, which no column can say, or no columns.
+        """
+        parts = [*([] if self.clinical is None else [self.clinical]), *self.vectors.values()]
+        if self.maps or not parts:
+            raise ValueError(
+                f"a model of columns needs covariates or vectors and no maps; got {list(self._named())}"
+            )
+        return np.concatenate(parts, axis=1)
 
     def subset(self, index: npt.NDArray[np.intp]) -> ModelInputs:
         """The patients of `index`, in that order, as a copy."""
         clinical = None if self.clinical is None else self.clinical[index]
-        return ModelInputs(clinical, {modality: maps[index] for modality, maps in self.maps.items()})
+        maps, vectors = ({k: array[index] for k, array in part.items()} for part in (self.maps, self.vectors))
+        return ModelInputs(clinical, maps, vectors)
+
+    def _named(self) -> dict[str, FloatArray]:
+        clinical = {} if self.clinical is None else {"clinical": self.clinical}
+        maps = {f"maps of {modality}": array for modality, array in self.maps.items()}
+        return clinical | maps | {f"vectors of {modality}": array for modality, array in self.vectors.items()}

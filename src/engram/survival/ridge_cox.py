@@ -66,6 +66,7 @@ def _converged(penalty: float, frame: pd.DataFrame) -> CoxPHFitter:
         first = str(error).strip().splitlines()[0]
         raise CohortError(
             f"ridge Cox did not converge at training.cox_penalty {penalty:g} on {len(frame)} patients with "
-            f"{int(frame['event'].sum())} events ({first}). Set a larger training.cox_penalty, or fewer covariates."
+            f"{int(frame['event'].sum())} events ({first}). Set a larger training.cox_penalty, or fewer covariates "
+            "or training.components."
         ) from error
     return fitter

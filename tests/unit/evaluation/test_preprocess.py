@@ -23,7 +23,7 @@ def covariate(kind, **fields):
 
 
 def fitted(features, max_missing=0.4, embeddings=(), **covariates):
-    return Preprocess(covariates, embeddings, max_missing, paper_maps=False).fit(features)
+    return Preprocess(covariates, embeddings, max_missing, paper_maps=False, components=8).fit(features)
 
 
 def test_continuous_is_imputed_by_the_training_median_then_scaled():
@@ -104,7 +104,7 @@ def test_nothing_left_is_refused_with_the_reason():
 def test_names_that_scikit_learn_would_refuse():
     training = features_of(**{"a__b": [1.0, 2.0], "remainder": [2.0, 1.0], "steps": [5.0, 5.0]})
     covariates = {name: covariate("continuous") for name in ("a__b", "remainder", "steps")}
-    step = Preprocess(covariates, (), 0.4, paper_maps=False).fit(training)
+    step = Preprocess(covariates, (), 0.4, paper_maps=False, components=8).fit(training)
     assert step.transform(training).clinical.shape == (2, 2)
     assert "'steps'" in step.notes_[0]
 

@@ -36,6 +36,7 @@ def make_row(
     *,
     modality: str = "-",
     roi: str = "-",
+    readout: str = "final",
     survival: str = "DeepSurv",
     true_mean: float | None = None,
 ) -> RowResult:
@@ -50,6 +51,7 @@ def make_row(
         family=family,
         modality=modality,
         roi=roi,
+        readout=readout if image else "-",
         encoder="mini-random" if image else "-",
         head="averaging" if image else "-",
         fusion="concatenation" if modality == "Combined" or family == "multimodal" else "-",

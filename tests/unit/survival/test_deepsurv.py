@@ -219,6 +219,24 @@ def test_impossible_inputs_are_refused(clinical, maps, message):
         ModelInputs(clinical, maps)
 
 
+def test_vectors_stand_after_the_covariates_in_the_order_of_fusion():
+    clinical, pet, ct = np.full((3, 2), 1.0), np.full((3, 1), 2.0), np.full((3, 2), 3.0)
+    inputs = ModelInputs(clinical, vectors={"PET": pet, "CT": ct})
+    assert inputs.columns.tolist() == [[1, 1, 2, 3, 3]] * 3
+    assert ModelInputs(None, vectors={"PET": pet}).subset(np.array([2, 0])).columns.tolist() == [[2], [2]]
+    assert len(ModelInputs(None, vectors={"PET": pet})) == 3
+
+
+def test_impossible_vectors_are_refused():
+    maps = {"PET": np.zeros((3, 1, 8, 8))}
+    with pytest.raises(ValueError, match="one length"):
+        ModelInputs(None, maps, {"PET": np.zeros((2, 1))})
+    with pytest.raises(ValueError, match="vectors of PET: unexpected shape"):
+        ModelInputs(np.zeros((3, 1)), vectors={"PET": np.zeros((3, 0))})
+    with pytest.raises(ValueError, match="no maps"):
+        _ = ModelInputs(np.zeros((3, 1)), maps).columns
+
+
 def test_inputs_and_outcomes_must_match():
     inputs, outcome = cohort(20)
     with pytest.raises(ValueError, match="20 patients but 19"):
