@@ -47,6 +47,8 @@ _MASK_EMBED = {"0": "conv1", "1": "layer_norm1", "3": "conv2", "4": "layer_norm2
 _THREE_LAYERS = re.compile(
     r"^(object_pointer_proj|mask_decoder\.(?:output_hypernetworks_mlps\.\d+|\w+_head))\.layers\."
 )
+# SAM 2.0 has none of these. A checkpoint that has some is a SAM 2.1 in which tensors are missing.
+_SINCE_2_1 = ("no_obj_embed_spatial", "obj_ptr_tpos_proj.weight", "obj_ptr_tpos_proj.bias")
 _SPLIT_POINTS = re.compile(r"^sam_prompt_encoder\.point_embeddings\.(\d)\.weight$")
 
 
@@ -119,11 +121,12 @@ def _rename_mlp(name: str) -> str:
 def infer_config(official: Mapping[str, torch.Tensor], *, resolution: int) -> Sam2VideoConfig:
     """The configuration that an official checkpoint was trained with, for slices of `resolution` pixels a side.
 
-    Raises WeightsError where the trunk is none of the known four, naming the keys and shapes that decide.
+    Source: configs/sam2 and configs/sam2.1 of facebookresearch/sam2. Raises WeightsError where the trunk is none of
+    the known four, naming the keys and shapes that decide.
     """
     trunk, width = _known_trunk(official)
-    if resolution % 32:
-        raise WeightsError(f"resolution {resolution} is not a multiple of 32; MedSAM2 reads 512, SAM 2 reads 1024")
+    check_resolution(resolution)
+    is_sam_2_0 = not any(name in official for name in _SINCE_2_1)
     widths = [width * 2**stage for stage in range(4)]
     sizes = [[resolution // step, resolution // step] for step in (4, 8, 16)]
     backbone: dict[str, Any] = {
@@ -150,7 +153,15 @@ def infer_config(official: Mapping[str, torch.Tensor], *, resolution: int) -> Sa
         prompt_encoder_config={"image_size": resolution},
         memory_attention_rope_feat_sizes=sizes[-1],
         num_maskmem=int(official["maskmem_tpos_enc"].shape[0]),
+        enable_occlusion_spatial_embedding=not is_sam_2_0,
+        enable_temporal_pos_encoding_for_object_pointers=not is_sam_2_0,
     )
+
+
+def check_resolution(resolution: int) -> None:
+    """Raises WeightsError where slices of `resolution` pixels a side cannot be halved down to a memory."""
+    if resolution <= 0 or resolution % 32:
+        raise WeightsError(f"resolution {resolution} is not a multiple of 32; MedSAM2 reads 512, SAM 2 reads 1024")
 
 
 def _known_trunk(official: Mapping[str, torch.Tensor]) -> tuple[_Trunk, int]:
@@ -160,7 +171,7 @@ def _known_trunk(official: Mapping[str, torch.Tensor]) -> tuple[_Trunk, int]:
         raise WeightsError(
             f"not a SAM 2 / MedSAM2 checkpoint: it has no tensor named {', '.join(missing)} "
             f"(it has {len(official)} tensors, the first being {', '.join(list(official)[:3])}). "
-            "Give an official SAM 2.1 or MedSAM2 .pt file, or a Hugging Face folder."
+            "Give an official SAM 2 or MedSAM2 .pt file, or a Hugging Face folder."
         )
     width = int(official[needed[0]].shape[0])
     blocks = {int(m[1]) for name in official if (m := re.match(r"image_encoder\.trunk\.blocks\.(\d+)\.", name))}

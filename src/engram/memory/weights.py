@@ -3,50 +3,81 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Sam2VideoModel
+from safetensors import SafetensorError, safe_open
+from transformers import Sam2VideoConfig, Sam2VideoModel
 from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
 
 from engram.config import UNTRAINED_MINI
 from engram.errors import WeightsError
 from engram.files import canonical_json
 from engram.memory.backbone import Sam2Backbone
-from engram.memory.conversion import State, convert_state, infer_config
+from engram.memory.conversion import State, check_resolution, convert_state, infer_config
 from engram.memory.mini import untrained_mini
+from engram.memory.registry import ResolvedWeights, resolve_weights
+
+_DEFAULT_RESOLUTION = 512
 
 
 def load_backbone(
     path_or_name: str | Path,
     *,
-    resolution: int = 512,
+    resolution: int | None = None,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
     name: str | None = None,
+    folder: Path | None = None,
 ) -> Sam2Backbone:
-    """A frozen model from an official `.pt` file, a Hugging Face folder, or the name `untrained-mini`.
+    """A frozen model from an official `.pt` file, a Hugging Face folder, a known name, or `untrained-mini`.
 
-    resolution: pixels a side that slices are resized to (MedSAM2 512, SAM 2 1024); the untrained mini model has
-    its own. name: what tables print; by default the name of the file. Nothing is ever downloaded.
+    resolution: pixels a side that slices are resized to; by default what known weights were trained at, else 512.
+    The untrained mini model has its own. name: what tables print; by default the file's own. folder: where known
+    names are looked for first, see `resolve_weights`. Nothing is ever downloaded.
     Raises WeightsError where the file is missing, not a checkpoint, or of another architecture, naming the keys.
     """
     if str(path_or_name) == UNTRAINED_MINI:
         return _backbone(untrained_mini(), UNTRAINED_MINI, device, dtype, untrained=True)
-    path = Path(path_or_name)
-    if path.is_dir():
-        model = _from_folder(path, resolution)
-    elif path.is_file():
-        model = _from_official(path, resolution)
-    else:
-        raise WeightsError(
-            f"{path}: no such file or folder. Give an official SAM 2 / MedSAM2 .pt file, a Hugging Face folder, "
-            f"or '{UNTRAINED_MINI}'."
-        )
-    return _backbone(model, name or path.stem, device, dtype)
+    found = resolve_weights(path_or_name, folder=folder)
+    side = _resolution(resolution, found)
+    model = _from_folder(found.path, side) if found.path.is_dir() else _from_official(found.path, side)
+    return _backbone(model, name or _name(found.path), device, dtype)
+
+
+def check_weights(path_or_name: str | Path, resolution: int | None = None, *, folder: Path | None = None) -> None:
+    """Whether `load_backbone` would take these weights, in seconds: no model is filled with them.
+
+    Compares the names and shapes of an official file's tensors; of a Hugging Face folder only its files and
+    configuration. Raises WeightsError as `load_backbone` does.
+    """
+    if str(path_or_name) == UNTRAINED_MINI:
+        return
+    found = resolve_weights(path_or_name, folder=folder)
+    side = _resolution(resolution, found)
+    if found.path.is_dir():
+        _check_folder(found.path, side)
+        return
+    official = _read_checkpoint(found.path)
+    with _naming(found.path):
+        with torch.device("meta"):
+            model = Sam2VideoModel(infer_config(official, resolution=side))
+        _compare(model, convert_state(official))
+
+
+def _resolution(asked: int | None, found: ResolvedWeights) -> int:
+    known = found.known.resolution if found.known is not None else _DEFAULT_RESOLUTION
+    side = known if asked is None else asked
+    check_resolution(side)
+    return side
+
+
+def _name(path: Path) -> str:
+    return path.resolve().name if path.is_dir() else path.stem
 
 
 def _backbone(
@@ -58,17 +89,26 @@ def _backbone(
 
 def _from_official(path: Path, resolution: int) -> Sam2VideoModel:
     official = _read_checkpoint(path)
-    try:
+    with _naming(path):
         model = Sam2VideoModel(infer_config(official, resolution=resolution))
-        _load_strictly(model, convert_state(official))
+        state = convert_state(official)
+        _compare(model, state)
+    model.load_state_dict(state, strict=True)
+    return model
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    try:
+        yield
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
-    return model
 
 
 def _read_checkpoint(path: Path) -> Mapping[str, torch.Tensor]:
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        # Only the zip format of PyTorch 1.6 and later can be mapped; tensors are then read when they are used.
+        content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # a file of other content fails in any way: the unpickler reads it as instructions
         raise WeightsError(f"{path}: cannot be read as a checkpoint of tensors: {_what_it_is(path)}") from error
     state = content.get("model") if isinstance(content, dict) else None
@@ -87,7 +127,7 @@ def _what_it_is(path: Path) -> str:
     return "it is damaged, or holds more than tensors, which is never loaded. Download it again."
 
 
-def _load_strictly(model: Sam2VideoModel, state: State) -> None:
+def _compare(model: Sam2VideoModel, state: State) -> None:
     own = model.state_dict()
     complaints = [
         ("missing", sorted(set(own) - set(state))),
@@ -101,17 +141,37 @@ def _load_strictly(model: Sam2VideoModel, state: State) -> None:
     found = [f"{len(keys)} {kind}: {_some(keys)}" for kind, keys in complaints if keys]
     if found:
         raise WeightsError(f"not a checkpoint of this architecture; tensors {'; '.join(found)}")
-    model.load_state_dict(state, strict=True)
 
 
 def _some(keys: list[str], most: int = 5) -> str:
     return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
 
 
-def _from_folder(folder: Path, resolution: int) -> Sam2VideoModel:
+def _check_folder(folder: Path, resolution: int) -> None:
     for needed in ("config.json", "model.safetensors"):
         if not (folder / needed).is_file():
             raise WeightsError(f"{folder}: not a Hugging Face folder of a SAM 2 model: it has no {needed}")
+    try:
+        kind = Sam2VideoConfig.get_config_dict(folder, local_files_only=True)[0].get("model_type")
+        config = Sam2VideoConfig.from_pretrained(folder, local_files_only=True) if kind == "sam2_video" else None
+        with safe_open(folder / "model.safetensors", framework="pt") as content:
+            content.keys()
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise WeightsError(f"{folder}: cannot be loaded as a SAM 2 video model ({error})") from error
+    if config is None:
+        raise WeightsError(
+            f"{folder}: config.json says model_type {kind!r}, not 'sam2_video'. Give that of a SAM 2 video model."
+        )
+    if config.image_size != resolution:
+        own = config.image_size
+        raise WeightsError(
+            f"{folder}: this model reads slices of {own} pixels, but the study asks for {resolution}. "
+            f"Set embedding.resolution to {own}, or correct the folder's config.json."
+        )
+
+
+def _from_folder(folder: Path, resolution: int) -> Sam2VideoModel:
+    _check_folder(folder, resolution)
     try:
         with _no_progress_bars():
             model, report = Sam2VideoModel.from_pretrained(
@@ -122,12 +182,6 @@ def _from_folder(folder: Path, resolution: int) -> Sam2VideoModel:
     bad = [f"{kind}: {_some(sorted(map(str, report[kind])))}" for kind in _STRICT if report.get(kind)]
     if bad:
         raise WeightsError(f"{folder}: not a checkpoint of this architecture; {'; '.join(bad)}")
-    if model.config.image_size != resolution:
-        own = model.config.image_size
-        raise WeightsError(
-            f"{folder}: this model reads slices of {own} pixels, but the study asks for {resolution}. "
-            f"Set embedding.resolution to {own}, or correct the folder's config.json."
-        )
     return model
 
 
@@ -151,7 +205,8 @@ def weights_digest(model: Sam2VideoModel) -> str:
     sha.update(canonical_json(_lasting(model.config.to_dict())).encode())
     for name, tensor in sorted(model.state_dict().items()):
         sha.update(f"{name}{tuple(tensor.shape)}".encode())
-        sha.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        # As bytes: NumPy has no bfloat16.
+        sha.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return sha.hexdigest()
 
 

@@ -107,7 +107,8 @@ def test_other_attention_implementations_are_honoured(mini_model: Sam2VideoModel
 def test_gradients_reach_the_pixels_after_reading_in_inference_mode(mini_model: Sam2VideoModel) -> None:
     encoder = ImageEncoder(mini_model)
     with torch.inference_mode():
-        encoder(_pixels(1, 128))
+        _, position = encoder(_pixels(1, 128))
+    assert not position.is_inference()
     ours, theirs = _pixels(1, 128).requires_grad_(), _pixels(1, 128).requires_grad_()
     encoder(ours)[0][-1].square().sum().backward()
     features = mini_model.get_image_features(theirs, return_dict=True)

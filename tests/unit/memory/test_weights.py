@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +12,16 @@ import torch
 
 from engram.errors import WeightsError
 from engram.memory.backbone import Sam2Backbone
-from engram.memory.conversion import convert_state, infer_config
+from engram.memory.conversion import convert_state
 from engram.memory.mini import untrained_mini
-from engram.memory.weights import load_backbone, weights_digest
+from engram.memory.registry import KNOWN_WEIGHTS
+from engram.memory.weights import check_weights, load_backbone, weights_digest
 
 State = dict[str, torch.Tensor]
+Taker = Callable[..., object]
+
+# What is refused at loading is refused, in the same words, by the check before it.
+both = pytest.mark.parametrize("take", [load_backbone, check_weights])
 
 
 def _saved(tmp_path: Path, state: State) -> Path:
@@ -28,35 +36,41 @@ def shapes_only(official_state: State) -> State:
     return {name: torch.zeros(1).expand(tensor.shape) for name, tensor in official_state.items()}
 
 
-def test_a_missing_key_is_named(tmp_path: Path, shapes_only: State) -> None:
+@both
+def test_a_missing_key_is_named(take: Taker, tmp_path: Path, shapes_only: State) -> None:
     del shapes_only["memory_encoder.out_proj.bias"]
     with pytest.raises(WeightsError, match=r"1 missing: memory_encoder\.projection\.bias"):
-        load_backbone(_saved(tmp_path, shapes_only))
+        take(_saved(tmp_path, shapes_only))
 
 
-def test_an_extra_key_is_named(tmp_path: Path, shapes_only: State) -> None:
+@both
+def test_an_extra_key_is_named(take: Taker, tmp_path: Path, shapes_only: State) -> None:
     shapes_only["a_new_head.weight"] = torch.zeros(2)
     with pytest.raises(WeightsError, match=r"1 unknown: a_new_head\.weight"):
-        load_backbone(_saved(tmp_path, shapes_only))
+        take(_saved(tmp_path, shapes_only))
 
 
-def test_a_key_of_another_shape_is_named_with_both_shapes(tmp_path: Path, shapes_only: State) -> None:
+@both
+def test_a_key_of_another_shape_is_named_with_both_shapes(take: Taker, tmp_path: Path, shapes_only: State) -> None:
     shapes_only["no_obj_ptr"] = torch.zeros(1, 128)
     with pytest.raises(WeightsError, match=r"no_object_pointer \(1, 128\), expected \(1, 256\)"):
-        load_backbone(_saved(tmp_path, shapes_only))
+        take(_saved(tmp_path, shapes_only))
 
 
-def test_a_checkpoint_of_another_architecture_is_refused_by_its_keys(tmp_path: Path) -> None:
+@both
+def test_a_checkpoint_of_another_architecture_is_refused_by_its_keys(take: Taker, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"no tensor named image_encoder\.trunk.*first being conv1\.weight"):
-        load_backbone(_saved(tmp_path, {"conv1.weight": torch.zeros(64, 3, 7, 7)}))
+        take(_saved(tmp_path, {"conv1.weight": torch.zeros(64, 3, 7, 7)}))
 
 
-def test_an_unknown_trunk_is_refused_with_the_known_ones(tmp_path: Path, shapes_only: State) -> None:
+@both
+def test_an_unknown_trunk_is_refused_with_the_known_ones(take: Taker, tmp_path: Path, shapes_only: State) -> None:
     fewer = {k: v for k, v in shapes_only.items() if ".trunk.blocks.11." not in k}
     with pytest.raises(WeightsError, match=r"width 96 and 11 blocks; known are tiny \(width 96, 12 blocks\)"):
-        load_backbone(_saved(tmp_path, fewer))
+        take(_saved(tmp_path, fewer))
 
 
+@both
 @pytest.mark.parametrize(
     ("content", "what"),
     [
@@ -67,35 +81,73 @@ def test_an_unknown_trunk_is_refused_with_the_known_ones(tmp_path: Path, shapes_
         (b"\n<!DOCTYPE html><html>", "a web page"),
     ],
 )
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes, what: str) -> None:
+def test_a_file_that_is_no_checkpoint_is_refused(take: Taker, tmp_path: Path, content: bytes, what: str) -> None:
     path = tmp_path / "weights.pt"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=f"cannot be read as a checkpoint of tensors: it is {what}"):
-        load_backbone(path)
+        take(path)
 
 
-def test_a_checkpoint_with_code_in_it_is_not_run(tmp_path: Path) -> None:
+@both
+def test_a_checkpoint_with_code_in_it_is_not_run(take: Taker, tmp_path: Path) -> None:
     path = tmp_path / "weights.pt"
     torch.save({"model": Path("anything but tensors")}, path)
     with pytest.raises(WeightsError, match="cannot be read as a checkpoint"):
-        load_backbone(path)
+        take(path)
 
 
-def test_tensors_without_the_official_wrapping_are_refused(tmp_path: Path) -> None:
+@both
+def test_tensors_without_the_official_wrapping_are_refused(take: Taker, tmp_path: Path) -> None:
     path = tmp_path / "weights.pt"
     torch.save({"weight": torch.zeros(1)}, path)
     with pytest.raises(WeightsError, match=r"expected \{'model': state_dict\}"):
-        load_backbone(path)
+        take(path)
 
 
-def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
+@both
+def test_a_path_that_is_not_there_is_refused(take: Taker, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no such file or folder"):
-        load_backbone(tmp_path / "MedSAM2_latest.pt")
+        take(tmp_path / "MedSAM2_latest.pt")
 
 
-def test_a_resolution_that_the_trunk_cannot_halve_is_refused(shapes_only: State) -> None:
+@both
+def test_a_resolution_that_the_trunk_cannot_halve_is_refused(
+    take: Taker, tmp_path: Path, shapes_only: State
+) -> None:
     with pytest.raises(WeightsError, match="500 is not a multiple of 32"):
-        infer_config(shapes_only, resolution=500)
+        take(_saved(tmp_path, shapes_only), resolution=500)
+
+
+def test_the_check_takes_what_can_be_loaded(tmp_path: Path, shapes_only: State, folder: Path) -> None:
+    check_weights(_saved(tmp_path, shapes_only))
+    check_weights(folder, 128)
+    check_weights("untrained-mini", 512)
+
+
+def test_a_checkpoint_of_the_older_format_is_read(tmp_path: Path, shapes_only: State) -> None:
+    path = tmp_path / "older.pt"
+    torch.save({"model": shapes_only}, path, _use_new_zipfile_serialization=False)
+    check_weights(path)
+
+
+def test_a_sam_2_0_checkpoint_is_loaded(tmp_path: Path, official_state: State) -> None:
+    since = ("no_obj_embed_spatial", "obj_ptr_tpos_proj.weight", "obj_ptr_tpos_proj.bias")
+    older = {name: tensor for name, tensor in official_state.items() if name not in since}
+    loaded = load_backbone(_saved(tmp_path, older), resolution=64)
+    assert loaded.model.occlusion_spatial_embedding_parameter is None
+    assert torch.equal(loaded.model.no_object_pointer, official_state["no_obj_ptr"])
+
+
+def test_known_weights_are_read_at_their_own_resolution(
+    tmp_path: Path, official_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = replace(KNOWN_WEIGHTS["sam2.1-tiny"], sha256=None, resolution=96)
+    monkeypatch.setitem(KNOWN_WEIGHTS, known.name, known)
+    (tmp_path / known.file).symlink_to(official_file)
+    check_weights(known.name, folder=tmp_path)
+    by_name = load_backbone(known.name, folder=tmp_path)
+    assert (by_name.image_size, by_name.name) == (96, "sam2.1_hiera_tiny")
+    assert load_backbone(known.name, folder=tmp_path, resolution=64).image_size == 64
 
 
 def test_every_tensor_of_the_official_checkpoint_has_its_place(official_state: State) -> None:
@@ -118,14 +170,33 @@ def test_a_hugging_face_folder_gives_the_same_weights(folder: Path, mini: Sam2Ba
     assert (loaded.name, loaded.untrained) == ("ours", False)
 
 
-def test_a_folder_of_another_resolution_says_which(folder: Path) -> None:
+@both
+def test_a_folder_of_another_resolution_says_which(take: Taker, folder: Path) -> None:
     with pytest.raises(WeightsError, match=r"reads slices of 128 pixels, but the study asks for 512.*to 128"):
-        load_backbone(folder)
+        take(folder)
 
 
-def test_a_folder_without_its_files_is_refused(tmp_path: Path) -> None:
+@both
+def test_a_folder_without_its_files_is_refused(take: Taker, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"it has no config\.json"):
-        load_backbone(tmp_path)
+        take(tmp_path)
+
+
+@both
+def test_a_folder_of_an_image_model_is_refused(take: Taker, folder: Path, tmp_path: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "model_type": "sam2"}))
+    (tmp_path / "model.safetensors").symlink_to(folder / "model.safetensors")
+    with pytest.raises(WeightsError, match="model_type 'sam2', not 'sam2_video'"):
+        take(tmp_path, resolution=128)
+
+
+@both
+def test_a_folder_with_damaged_tensors_is_refused(take: Taker, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text((folder / "config.json").read_text())
+    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:5000])
+    with pytest.raises(WeightsError, match="cannot be loaded as a SAM 2 video model"):
+        take(tmp_path, resolution=128)
 
 
 def test_a_folder_that_lacks_a_tensor_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -155,3 +226,8 @@ def test_the_digest_is_of_content_and_configuration() -> None:
         model.no_object_pointer[0, 0] += 1e-6
     assert weights_digest(model) != before
     assert weights_digest(untrained_mini(96)) != weights_digest(untrained_mini(128))
+
+
+def test_weights_of_other_types_have_a_digest_too() -> None:
+    model = untrained_mini()
+    assert weights_digest(model.to(torch.bfloat16)) != weights_digest(untrained_mini())
