@@ -206,6 +206,8 @@ class StudyConfig(_Section):
         needs_labels = [name for name, roi in self.rois.items() if roi.region]
         if needs_labels and (self.images is None or self.images.labels is None):
             raise ValueError(f"roi '{needs_labels[0]}' is made from a label map: set images.labels to its column")
+        if self.needs_parts and self.images is not None and self.images.labels is None:
+            raise ValueError("the read-out 'regions' takes its parts from a label map: set images.labels to its column")
         absent = [m for m in self.modalities if self.images and getattr(self.images, m.lower()) is None]
         if absent:
             raise ValueError(f"models.origins asks for {absent[0]}, but images.{absent[0].lower()} is null")
@@ -216,6 +218,11 @@ class StudyConfig(_Section):
     def resolve(self, path: Path) -> Path:
         """A path of the study file, made absolute from the folder of the file."""
         return path if path.is_absolute() else self.folder / path
+
+    @property
+    def needs_parts(self) -> bool:
+        """Whether a read-out keeps the anatomical parts of the label map apart."""
+        return "regions" in self.embedding.readouts
 
     @property
     def run_dir(self) -> Path:

@@ -116,9 +116,9 @@ class _RowReader:
         return None if column is None else self._file(modality, column)
 
     def labels(self) -> Path | None:
-        """The file of the bone label map, where a region is made from it."""
+        """The file of the bone label map, where a region is made from it or a read-out needs it."""
         column = self.config.images.labels if self.config.images is not None else None
-        if column is None or not any(roi.region for roi in self.config.rois.values()):
+        if column is None or not (self.config.needs_parts or any(roi.region for roi in self.config.rois.values())):
             return None
         return self._file("label map", column)
 

@@ -59,6 +59,24 @@ class RiskGroups(_Record):
     logrank_p: float | None
 
 
+class DrawnMasks(_Record):
+    """How the masks that the model draws lie on one region, over all patients; Dice from 0 to 1, higher is better.
+
+    dice_quartiles: lower quartile, median, upper quartile of each patient's Dice. The curves are quartiles of the
+    Dice of single slices, in bins of equal width from the first slice read to the last.
+    """
+
+    modality: str
+    roi: str
+    n: int
+    flagged: int  # patients whose Dice lies below `limit`
+    limit: float
+    dice_quartiles: list[float]
+    curve_lower: list[float]
+    curve_median: list[float]
+    curve_upper: list[float]
+
+
 class FlowStep(_Record):
     """One box of the exclusion flow (paper Figure 1): how many were left out here, why, and how many remain."""
 
@@ -139,6 +157,7 @@ class StudyResults(_Record):
     folds: list[FoldSummary]
     rows: list[RowResult]
     risk_groups: RiskGroups | None
+    drawn_masks: list[DrawnMasks] = []  # one for each scan and region; empty where it was turned off
     provenance: Provenance
 
 

@@ -10,13 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engram.memory.propagation import MemoryTrace, trace
     from engram.memory.protocol import Protocol
+    from engram.memory.tracing import MemoryTrace, trace
     from engram.memory.weights import load_backbone
 
 __all__ = ["MemoryTrace", "Protocol", "load_backbone", "trace"]
 
-_HOME = {"MemoryTrace": "propagation", "trace": "propagation", "Protocol": "protocol", "load_backbone": "weights"}
+_HOME = {"MemoryTrace": "tracing", "trace": "tracing", "Protocol": "protocol", "load_backbone": "weights"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What every memory model offers, and the SAM 2 family through transformers.
+"""SAM 2, SAM 2.1 and MedSAM2 through transformers: one architecture, one adapter.
 
 All that touches private parts of transformers is in this file; the version is pinned to one minor, and the parity
 test against the official predictor's numbers watches it.
@@ -7,91 +7,24 @@ test against the official predictor's numbers watches it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image
 from transformers import Sam2VideoModel
 from transformers.models.sam2_video.modeling_sam2_video import get_1d_sine_pe
 
+from engram.memory.contract import BankEntry, Frames, Prompt, Reading, Recall, SliceFeatures
+from engram.memory.encoder import ImageEncoder
+
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
-_BOX_CORNERS = (2, 3)  # SAM 2's labels of the upper left and lower right corner
-
-
-@dataclass(frozen=True)
-class SliceFeatures:
-    """Image features of one slice: they depend on the slice alone, so all regions of interest share them.
-
-    levels: finest first, each (h * w, 1, channels); position: positional encoding of the coarsest level.
-    """
-
-    levels: tuple[torch.Tensor, ...]
-    position: torch.Tensor
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What the model made of one slice.
-
-    memory: float32 (channels, h, w), the memory entry; pointer: float32 (width,), the object pointer;
-    logits: float32 (H, W) of the drawn mask at low resolution; object_score: logit that the object is present.
-    """
-
-    memory: torch.Tensor
-    pointer: torch.Tensor
-    logits: torch.Tensor
-    object_score: torch.Tensor
-
-
-@dataclass(frozen=True)
-class BankEntry:
-    """A slice read before: `distance` slices ago (in read slices, at least 1)."""
-
-    reading: Reading
-    distance: int
-
-
-@dataclass(frozen=True)
-class Recall:
-    """What a slice may look back on: the prompted first slices, and the tracked ones, latest first."""
-
-    conditioning: Sequence[BankEntry]
-    tracked: Sequence[BankEntry]
-    slices_in_study: int
-    bank_dtype: torch.dtype = torch.float32
-
-
-class Backbone(Protocol):
-    """A frozen model that reads slices one by one and remembers."""
-
-    name: str
-    digest: str
-    untrained: bool
-    image_size: int
-    bank_length: int  # tracked slices that a later slice can still see
-
-    def encode(self, frame: npt.NDArray[np.uint8]) -> SliceFeatures:
-        """Image features of one grey frame, uint8 (h, w)."""
-
-    def read(
-        self,
-        features: SliceFeatures,
-        box: npt.NDArray[np.float32] | None,
-        recall: Recall | None,
-        frame_shape: tuple[int, int],
-    ) -> Reading:
-        """Read one slice under its box (x0, y0, x1, y1 in pixels of the frame) and the memory of others."""
 
 
 class Sam2Backbone:
-    """SAM 2, SAM 2.1, MedSAM2: one architecture, one adapter.
-
-    `recall=None` reads the slice as an initial conditioning frame, without memory attention.
-    """
+    """A frozen model of the SAM 2 family. `recall=None` reads a slice as an initial conditioning frame, without
+    memory attention."""
 
     def __init__(self, model: Sam2VideoModel, *, name: str, digest: str, untrained: bool = False) -> None:
         self.model = model.eval().requires_grad_(False)
@@ -101,18 +34,27 @@ class Sam2Backbone:
         self.memories_seen = int(model.config.num_maskmem)
         self.bank_length = max(self.memories_seen, self.pointers_seen) - 1
         weight = model.memory_temporal_positional_encoding
-        self.device, self.dtype = weight.device, weight.dtype
+        self._device, self.dtype = weight.device, weight.dtype
+        self._encoder = ImageEncoder(self.model)
         self._mean = torch.tensor(_IMAGENET_MEAN).view(1, 3, 1, 1)
         self._std = torch.tensor(_IMAGENET_STD).view(1, 3, 1, 1)
 
-    @torch.inference_mode()
-    def encode(self, frame: npt.NDArray[np.uint8]) -> SliceFeatures:
-        """Image features of one grey frame, uint8 (h, w); resized as MedSAM2's authors do (PIL bicubic)."""
-        pixels = self._pixels(frame).to(self.device, self.dtype)
-        vision = self.model.get_image_features(pixels, return_dict=True)
-        return SliceFeatures(tuple(vision.fpn_hidden_states), vision.fpn_position_encoding[-1])
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return torch.device(self._device)
 
-    def _pixels(self, frame: npt.NDArray[np.uint8]) -> torch.Tensor:
+    @torch.inference_mode()
+    def encode(self, frames: Frames) -> list[SliceFeatures]:
+        """Image features of grey frames, uint8 (b, h, w); resized as MedSAM2's authors do (PIL bicubic)."""
+        pixels = torch.cat([self._pixels(frame) for frame in frames]).to(self._device, self.dtype)
+        levels, position = self._encoder(pixels)
+        return [
+            SliceFeatures(tuple(level[:, i : i + 1] for level in levels), position[:, i : i + 1])
+            for i in range(len(frames))
+        ]
+
+    def _pixels(self, frame: Frames) -> torch.Tensor:
         size = (self.image_size, self.image_size)
         rgb = np.array(Image.fromarray(frame).convert("RGB").resize(size))
         unit = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255.0
@@ -120,38 +62,46 @@ class Sam2Backbone:
 
     @torch.inference_mode()
     def read(
-        self,
-        features: SliceFeatures,
-        box: npt.NDArray[np.float32] | None,
-        recall: Recall | None,
-        frame_shape: tuple[int, int],
+        self, features: SliceFeatures, prompt: Prompt | None, recall: Recall | None, frame_shape: tuple[int, int]
     ) -> Reading:
-        """Read one slice under its box (x0, y0, x1, y1 in pixels of the frame) and the memory of others."""
+        """Read one slice. A mask is taken as what was drawn, as SAM 2 does: no memory is attended to for it."""
         fine = [self._as_map(level, i) for i, level in enumerate(features.levels[:-1])]
-        top = self._condition(features, recall)
-        # A box counts as two points: one mask comes back. A tracked slice gets the best of three.
-        prompt: dict[str, Any] = self._prompt(box, frame_shape) if box is not None else {}
-        out = self.model._single_frame_forward(
-            image_embeddings=[*fine, top], multimask_output=self._several_masks(box, recall), **prompt
-        )
-        memory = self._memorise(features.levels[-1], out, prompted=box is not None)
+        if prompt is not None and prompt.mask is not None:
+            top = self._as_map(features.levels[-1], -1)
+            out = self.model._use_mask_as_output(top, fine, self._mask(prompt.mask))
+        else:
+            embeddings = [*fine, self._condition(features, recall)]
+            shown: dict[str, Any] = self._points(prompt, frame_shape) if prompt is not None else {}
+            several = self._several_masks(prompt, recall)
+            out = self.model._single_frame_forward(image_embeddings=embeddings, multimask_output=several, **shown)
+        memory = self._memorise(features.levels[-1], out, prompted=prompt is not None)
         return Reading(
-            memory[0].float(), out.object_pointer[0, 0].float(), out.pred_masks[0, 0].float(),
-            out.object_score_logits.flatten()[0].float(),
+            memory[0].float(), out.object_pointer.flatten().float(), out.pred_masks[0, 0].float(),
+            out.object_score_logits.flatten()[0].float(), out.iou_scores.max().float(),
         )  # fmt: skip
 
-    def _several_masks(self, box: npt.NDArray[np.float32] | None, recall: Recall | None) -> bool:
-        config, points = self.model.config, 0 if box is None else 2
+    def _several_masks(self, prompt: Prompt | None, recall: Recall | None) -> bool:
+        """One click or none leaves doubt: the best of three masks is taken. A box counts as two points."""
+        config, points = self.model.config, 0 if prompt is None or prompt.labels is None else len(prompt.labels)
         allowed = config.multimask_min_pt_num <= points <= config.multimask_max_pt_num
         tracking = recall is None or config.multimask_output_for_tracking
         return bool(config.multimask_output_in_sam and tracking and allowed)
 
-    def _prompt(self, box: npt.NDArray[np.float32], frame_shape: tuple[int, int]) -> dict[str, torch.Tensor]:
+    def _points(self, prompt: Prompt, frame_shape: tuple[int, int]) -> dict[str, torch.Tensor]:
         height, width = frame_shape
         scale = torch.tensor([self.image_size / width, self.image_size / height])
-        corners = torch.as_tensor(box, dtype=torch.float32).view(2, 2) * scale
-        labels = torch.tensor(_BOX_CORNERS, dtype=torch.int32, device=self.device).view(1, 1, 2)
-        return {"input_points": corners.view(1, 1, 2, 2).to(self.device, self.dtype), "input_labels": labels}
+        points = (torch.as_tensor(prompt.points) * scale)[None, None]
+        labels = torch.as_tensor(prompt.labels, device=self._device)[None, None]
+        return {"input_points": points.to(self._device, self.dtype), "input_labels": labels}
+
+    def _mask(self, mask: np.ndarray[Any, np.dtype[np.bool_]]) -> torch.Tensor:
+        """The mask at the model's size, hard again after the resize, as SAM 2's predictor makes it."""
+        plane = torch.as_tensor(mask, dtype=torch.float32, device=self._device)[None, None]
+        size = (self.image_size, self.image_size)
+        large = torch.nn.functional.interpolate(
+            plane, size=size, align_corners=False, mode="bilinear", antialias=True
+        )
+        return (large >= 0.5).to(self.dtype)
 
     def _as_map(self, flat: torch.Tensor, level: int) -> torch.Tensor:
         height, width = self.model.backbone_feature_sizes[level]
@@ -175,7 +125,7 @@ class Sam2Backbone:
         seen = [(0, entry) for entry in recall.conditioning]
         recent = [e for e in recall.tracked if e.distance < self.memories_seen]
         seen += [(e.distance, e) for e in sorted(recent, key=lambda e: -e.distance)]
-        memories = [self._flat(e.reading.memory.to(recall.bank_dtype)).to(self.dtype) for _, e in seen]
+        memories = [self._flat(e.memory.to(recall.bank_dtype)).to(self.dtype) for _, e in seen]
         positions = [self._spatial_position(e) + self._temporal_position(offset) for offset, e in seen]
         limit = min(recall.slices_in_study, self.pointers_seen)
         entries = [*recall.conditioning, *(e for e in recall.tracked if e.distance < limit)]
@@ -188,9 +138,9 @@ class Sam2Backbone:
         return memory.flatten(1).T.unsqueeze(1)  # (channels, h, w) -> (h * w, 1, channels)
 
     def _spatial_position(self, entry: BankEntry) -> torch.Tensor:
-        shape = (1, *entry.reading.memory.shape)
+        shape = (1, *entry.memory.shape)
         position = self.model.memory_encoder.position_encoding
-        encoding: torch.Tensor = position(torch.Size(shape), self.device, self.dtype)
+        encoding: torch.Tensor = position(torch.Size(shape), self._device, self.dtype)
         return encoding.flatten(2).permute(2, 0, 1)
 
     def _temporal_position(self, offset: int) -> torch.Tensor:
@@ -199,14 +149,21 @@ class Sam2Backbone:
         return encodings[offset - 1]
 
     def _pointer_tokens(self, entries: Sequence[BankEntry], limit: int) -> tuple[torch.Tensor, torch.Tensor]:
-        pointers = torch.stack([e.reading.pointer for e in entries])[:, None].to(self.dtype)
-        distance = torch.tensor([e.distance for e in entries], device=self.device, dtype=torch.float32)
+        pointers = torch.stack([e.pointer for e in entries])[:, None].to(self.dtype)
         width, channels = self.model.hidden_dim, self.model.mem_dim
-        sine = get_1d_sine_pe(distance / float(limit - 1), dim=width).to(self.dtype)
-        position = self.model.temporal_positional_encoding_projection_layer(sine)[:, None]
+        position = self._pointer_positions(entries, limit)
         splits = width // channels
         tokens = pointers.reshape(-1, 1, splits, channels).permute(0, 2, 1, 3).flatten(0, 1)
         return tokens, position.repeat_interleave(splits, dim=0)
+
+    def _pointer_positions(self, entries: Sequence[BankEntry], limit: int) -> torch.Tensor:
+        model = self.model
+        if not model.config.enable_temporal_pos_encoding_for_object_pointers:  # SAM 2.0
+            return torch.zeros(len(entries), 1, model.mem_dim, dtype=self.dtype, device=self._device)
+        distance = torch.tensor([e.distance for e in entries], device=self._device, dtype=torch.float32)
+        sine = get_1d_sine_pe(distance / float(limit - 1), dim=model.hidden_dim).to(self.dtype)
+        position: torch.Tensor = model.temporal_positional_encoding_projection_layer(sine)[:, None]
+        return position
 
     def _memorise(self, top: torch.Tensor, out: Any, *, prompted: bool) -> torch.Tensor:
         """The memory entry: raw image features of the slice and the mask drawn on it, nothing else."""

@@ -1,98 +1,107 @@
-"""Reading a stack of slices: the propagation of memory from one to the next."""
+"""The propagation of memory from slice to slice through one region of interest."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 
-from engram.memory.backbone import Backbone, BankEntry, Reading, Recall, SliceFeatures
+from engram.errors import StorageError
+from engram.files import atomic_write
+from engram.memory.contract import Backbone, BankEntry, Prompt, Reading, Recall, SliceFeatures
 from engram.memory.protocol import Protocol
 
-Float32 = npt.NDArray[np.float32]
+
+@dataclass(frozen=True, eq=False)
+class Remembered:
+    """What is kept of a slice that was read. memory: float32 (channels, h, w); pointer: float32 (width,)."""
+
+    memory: torch.Tensor
+    pointer: torch.Tensor
 
 
-@dataclass(frozen=True)
-class MemoryTrace:
-    """What the model made of each of n slices, in reading order.
+@dataclass(frozen=True, eq=False)
+class PropagationState:
+    """All that the slices to come depend on: from here, a pass goes on as if it had never stopped.
 
-    memory (n, channels, h, w), logits (n, H, W) of the drawn mask at low resolution, pointers (n, width),
-    object_scores (n,): all float32.
+    n_read: slices read before; first: of the pass, None before anything was read; tracked: later ones, latest
+    first, no more than the bank can hold.
     """
 
-    memory: Float32
-    logits: Float32
-    pointers: Float32
-    object_scores: Float32
+    n_read: int = 0
+    first: Remembered | None = None
+    tracked: tuple[Remembered, ...] = ()
+
+    def save(self, path: Path) -> Path:
+        """Write the state as safetensors, atomically."""
+        kept = [] if self.first is None else [self.first, *self.tracked]
+        tensors = {"n_read": torch.tensor(self.n_read)}
+        for i, entry in enumerate(kept):
+            tensors |= {f"memory_{i}": entry.memory.contiguous(), f"pointer_{i}": entry.pointer.contiguous()}
+        return atomic_write(path, lambda stream: stream.write(save(tensors)))
+
+    @classmethod
+    def load(cls, path: Path) -> PropagationState:
+        """Read a state. Raises StorageError where it is absent or damaged."""
+        try:
+            tensors = load_file(path)
+            n_kept = (len(tensors) - 1) // 2
+            kept = [Remembered(tensors[f"memory_{i}"], tensors[f"pointer_{i}"]) for i in range(n_kept)]
+            return cls(int(tensors["n_read"]), kept[0] if kept else None, tuple(kept[1:]))
+        except (OSError, SafetensorError, KeyError) as error:
+            raise StorageError(f"{path}: not the state of a propagation ({error}). Read from the start.") from error
+
+
+def state_after(read: Iterable[Remembered], bank_length: int) -> PropagationState:
+    """The state after these slices of a pass, in reading order: what lets it go on from any slice."""
+    entries = list(read)
+    if not entries:
+        return PropagationState()
+    tracked = entries[1:][::-1][:bank_length]
+    return PropagationState(len(entries), entries[0], tuple(tracked))
 
 
 class Propagation:
     """Memory on its way through one region of interest: feed it the slices in reading order.
 
     Holds no more than the slices that a later one can still look back on, whatever the length of the study.
+    n_slices: of the whole pass; state: where it goes on, by default at its first slice.
     """
 
-    def __init__(self, backbone: Backbone, protocol: Protocol, *, n_slices: int) -> None:
+    def __init__(
+        self, backbone: Backbone, protocol: Protocol, *, n_slices: int, state: PropagationState | None = None
+    ) -> None:
         self._backbone, self._protocol, self._n_slices = backbone, protocol, n_slices
-        self._first: Reading | None = None
-        self._tracked: deque[Reading] = deque(maxlen=backbone.bank_length)
-        self._n_read = 0
+        self.state = state or PropagationState()
 
-    def step(self, features: SliceFeatures, box: Float32, frame_shape: tuple[int, int]) -> Reading:
-        """Read the next slice."""
-        is_first = self._n_read == 0
-        alone = is_first or self._protocol.prompting == "all"
-        prompted = is_first or self._protocol.prompting != "first"
-        reading = self._backbone.read(
-            features, box if prompted else None, None if alone else self._recall(), frame_shape
-        )
-        if is_first:
-            self._first = reading
-        else:
-            self._tracked.appendleft(reading)
-        self._n_read += 1
+    def step(self, features: SliceFeatures, prompt: Prompt, frame_shape: tuple[int, int]) -> Reading:
+        """Read the next slice; the protocol decides whether its prompt is shown."""
+        position = self.state.n_read
+        alone = position == 0 or not self._protocol.remembers
+        shown = prompt if self._protocol.is_prompted(position) else None
+        reading = self._backbone.read(features, shown, None if alone else self._recall(), frame_shape)
+        self.state = self._after(Remembered(reading.memory, reading.pointer))
         return reading
 
+    def _after(self, latest: Remembered) -> PropagationState:
+        state, n_read = self.state, self.state.n_read + 1
+        if not self._protocol.remembers:
+            return PropagationState(n_read)
+        if state.first is None:
+            return PropagationState(n_read, latest)
+        return PropagationState(n_read, state.first, (latest, *state.tracked)[: self._backbone.bank_length])
+
     def _recall(self) -> Recall:
-        assert self._first is not None  # the first slice is always read alone
+        state = self.state
+        if state.first is None:
+            raise ValueError(f"the state says that {state.n_read} slices were read, but holds none of them")
         return Recall(
-            conditioning=[BankEntry(self._first, self._n_read)],
-            tracked=[BankEntry(reading, distance) for distance, reading in enumerate(self._tracked, start=1)],
+            conditioning=[BankEntry(state.first.memory, state.first.pointer, state.n_read)],
+            tracked=[BankEntry(e.memory, e.pointer, distance) for distance, e in enumerate(state.tracked, start=1)],
             slices_in_study=self._n_slices,
             bank_dtype=getattr(torch, self._protocol.bank_dtype),
         )
-
-
-def trace(backbone: Backbone, frames: npt.NDArray[np.uint8], boxes: Float32, protocol: Protocol) -> MemoryTrace:
-    """Read n slices in the order given.
-
-    frames: uint8 (n, h, w), the slices to read (a stride has been applied before, see `read_slices`);
-    boxes: float (n, 4) as x0, y0, x1, y1 in pixels of the frames. Raises ValueError on other shapes or types.
-    """
-    boxes = _checked(frames, boxes)
-    propagation = Propagation(backbone, protocol, n_slices=len(frames))
-    readings = [
-        propagation.step(backbone.encode(frame), box, frame.shape) for frame, box in zip(frames, boxes, strict=True)
-    ]
-    return MemoryTrace(
-        memory=_stack([r.memory for r in readings]),
-        logits=_stack([r.logits for r in readings]),
-        pointers=_stack([r.pointer for r in readings]),
-        object_scores=_stack([r.object_score for r in readings]),
-    )
-
-
-def _checked(frames: npt.NDArray[np.uint8], boxes: Float32) -> Float32:
-    if frames.ndim != 3 or frames.dtype != np.uint8 or len(frames) == 0:
-        raise ValueError(f"frames must be uint8 (n, h, w) with n > 0, not {frames.dtype} {frames.shape}")
-    boxes = np.asarray(boxes, dtype=np.float32)
-    if boxes.shape != (len(frames), 4):
-        raise ValueError(f"boxes must be ({len(frames)}, 4), one a frame, not {boxes.shape}")
-    return boxes
-
-
-def _stack(parts: list[torch.Tensor]) -> Float32:
-    return np.asarray(torch.stack(parts).cpu().numpy(), dtype=np.float32)

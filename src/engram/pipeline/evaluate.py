@@ -20,7 +20,8 @@ from engram.files import digest, write_text
 from engram.pipeline.console import Console
 from engram.pipeline.embedded import Embedded, load_embedded
 from engram.pipeline.folders import RunFolder
-from engram.pipeline.study_table import FINAL_ENTRIES, study_table
+from engram.pipeline.quality import StudyQuality, load_quality, summarise_quality, write_quality
+from engram.pipeline.study_table import entries_of, study_table
 from engram.provenance import library_versions, python_version
 
 
@@ -44,7 +45,12 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
             cache_dir=folder.folds,
             progress=progress,
         )
-    results = _results(config, cohort, embedded, evaluation, _padding_warning(assembled.padded))
+    studies = load_quality(config, cohort.records, embedded) if embedded is not None else []
+    results = _results(
+        config, cohort, embedded, evaluation, studies, _padding_warning(assembled.padded, entries_of(config))
+    )
+    if studies:
+        write_quality(studies, config.embedding.quality_limit, folder.quality)
     write_text(folder.out_of_fold, evaluation.out_of_fold.to_csv(index=False, lineterminator="\n"))
     save_results(results, folder.results)
     return results
@@ -62,7 +68,12 @@ def _truth(records: Sequence[PatientRecord]) -> pd.DataFrame | None:
 
 
 def _results(
-    config: StudyConfig, cohort: Cohort, embedded: Embedded | None, evaluation: Evaluation, warnings: list[str]
+    config: StudyConfig,
+    cohort: Cohort,
+    embedded: Embedded | None,
+    evaluation: Evaluation,
+    studies: Sequence[StudyQuality],
+    warnings: list[str],
 ) -> StudyResults:
     flow = exclusion_flow(cohort.pool, cohort.excluded, study_stages(config))
     return StudyResults(
@@ -75,15 +86,16 @@ def _results(
         folds=evaluation.folds,
         rows=evaluation.rows,
         risk_groups=evaluation.risk_groups,
+        drawn_masks=summarise_quality(studies, config.embedding.quality_limit),
         provenance=_provenance(config, cohort, embedded),
     )
 
 
-def _padding_warning(padded: int) -> list[str]:
+def _padding_warning(padded: int, entries: int) -> list[str]:
     if not padded:
         return []
     return [
-        f"{padded} embedding(s) come from fewer than {FINAL_ENTRIES} slices and were padded with zeros: "
+        f"{padded} embedding(s) come from fewer than {entries} slices and were padded with zeros: "
         "their region of interest is only a few slices high."
     ]
 

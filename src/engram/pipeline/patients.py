@@ -7,8 +7,11 @@ from typing import Any
 
 from engram.cohort.records import PatientRecord
 from engram.config import Images, StudyConfig
+from engram.errors import ImagingError
 from engram.imaging.study import ImagePair, load_pair
+from engram.roi.anatomy import PartMap, part_map
 from engram.roi.build import build_rois
+from engram.roi.masks import read_labels
 from engram.roi.regions import Mask
 
 # Raised by hand whenever reading, alignment or regions change a voxel, so that no old result is read back.
@@ -17,10 +20,11 @@ IMAGE_VERSION = 1
 
 @dataclass(frozen=True)
 class PatientImages:
-    """Scans and regions of one patient, all on one grid."""
+    """Scans and regions of one patient, all on one grid. parts: where a read-out keeps anatomical parts apart."""
 
     pair: ImagePair
     masks: dict[str, Mask]
+    parts: PartMap | None = None
 
 
 def images_section(config: StudyConfig) -> Images:
@@ -41,7 +45,16 @@ def open_patient(record: PatientRecord, config: StudyConfig) -> PatientImages:
         grid=pair.grid,
         patient_id=record.patient_id,
     )
-    return PatientImages(pair, masks)
+    return PatientImages(pair, masks, _parts(record, pair, config) if config.needs_parts else None)
+
+
+def _parts(record: PatientRecord, pair: ImagePair, config: StudyConfig) -> PartMap:
+    scheme = images_section(config).label_scheme
+    if record.labels is None:
+        mend = "Fill the column of the manifest that images.labels names."
+        raise ImagingError(record.patient_id, "label map not given", mend=mend)
+    labels = read_labels(record.labels, grid=pair.grid, patient_id=record.patient_id, scheme=scheme)
+    return part_map(labels, scheme=scheme)
 
 
 def roi_recipe(name: str, config: StudyConfig, digests: dict[str, str]) -> dict[str, Any]:

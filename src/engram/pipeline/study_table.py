@@ -10,13 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from engram.cohort.records import PatientRecord
-from engram.config import StudyConfig
+from engram.config import ReadOutName, StudyConfig
 from engram.memory.store import EmbeddingStore
 from engram.outcome import SurvivalOutcome
 from engram.pipeline.embedded import Embedded
-from engram.table import EmbeddingKey, PatientFeatures, StudyTable
+from engram.pipeline.requests import request_name
+from engram.table import MAP_READOUTS, EmbeddingKey, PatientFeatures, StudyTable
 
-FINAL_ENTRIES = 2  # "memory layers" of the paper's 2 x 32 x 64 x 64
+Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -36,29 +37,41 @@ def study_table(config: StudyConfig, records: Sequence[PatientRecord], embedded:
     outcome = SurvivalOutcome(
         np.array([r.event for r in records], dtype=bool), np.array([r.time for r in records]), config.outcome.unit
     )
-    memories = _memories(config, records, embedded) if embedded is not None else {}
-    embeddings = {key: np.stack([final_entries(memory) for memory in found]) for key, found in memories.items()}
+    loaded = _load(config, records, embedded) if embedded is not None else {}
+    entries = entries_of(config)
+    embeddings = {
+        key: np.stack([last_entries(memory, entries) if key.readout == "final" else memory for memory in found])
+        for key, found in loaded.items()
+    }
     features = PatientFeatures(tuple(r.patient_id for r in records), covariates, embeddings)
-    padded = sum(len(memory) < FINAL_ENTRIES for found in memories.values() for memory in found)
+    padded = sum(len(m) < entries for key, found in loaded.items() if key.readout == "final" for m in found)
     return AssembledTable(StudyTable(features, outcome), padded)
 
 
-def _memories(
+def entries_of(config: StudyConfig) -> int:
+    """Entries of the final read-out: of each pass, where there are two."""
+    return config.embedding.final_entries * (2 if config.embedding.direction == "both" else 1)
+
+
+def _load(
     config: StudyConfig, records: Sequence[PatientRecord], embedded: Embedded
-) -> dict[EmbeddingKey, list[npt.NDArray[np.float32]]]:
+) -> dict[EmbeddingKey, list[Float32]]:
     store = EmbeddingStore(config.store_dir)
+
+    def one(record: PatientRecord, modality: str, roi: str, readout: ReadOutName) -> Float32:
+        key = embedded.keys[record.patient_id][request_name(modality, roi, readout)]
+        return np.asarray(store.load(key).arrays["memory" if readout in MAP_READOUTS else "vector"])
+
     return {
-        EmbeddingKey(modality, roi): [
-            store.load(embedded.keys[record.patient_id][f"{modality}|{roi}"]).memory for record in records
-        ]
+        EmbeddingKey(modality, roi, readout): [one(record, modality, roi, readout) for record in records]
+        for readout in config.embedding.readouts
         for modality in config.modalities
         for roi in config.rois
     }
 
 
-def final_entries(memory: npt.NDArray[np.float32], entries: int = FINAL_ENTRIES) -> npt.NDArray[np.float32]:
+def last_entries(memory: Float32, entries: int) -> Float32:
     """The last `entries` memory entries (entries, channels, h, w), zeros in front where there are fewer (paper
     2.3.1: cropped or padded)."""
     kept = memory[-entries:]
-    missing = entries - len(kept)
-    return np.pad(kept, [(missing, 0), (0, 0), (0, 0), (0, 0)])
+    return np.pad(kept, [(entries - len(kept), 0), (0, 0), (0, 0), (0, 0)])

@@ -1,0 +1,172 @@
+"""The engine: plans which slices are read for which regions, then reads each slice once for all of them.
+
+A read-out says which entries it needs (`engram.memory.readouts`). Where slices remember, those before a needed one
+are read too; where they do not (`prompting: all`), nothing else is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engram.memory.contract import Backbone, Frames, SliceFeatures
+from engram.memory.propagation import Propagation
+from engram.memory.protocol import Protocol
+from engram.memory.readouts import Arrays, Entry, Gathering, ReadOut, Region
+from engram.memory.spool import FeatureSpool
+from engram.memory.tracing import check_backbone, computing
+
+Progress = Callable[[int, int], object]  # slices done, slices in all
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """One region and what shall be kept of it. Raises ValueError where nothing is asked."""
+
+    region: Region
+    readouts: tuple[ReadOut, ...]
+
+    def __post_init__(self) -> None:
+        if not self.readouts:
+            raise ValueError("ask for at least one read-out")
+
+    def needed(self) -> frozenset[int]:
+        """Places of a pass whose entries a read-out takes."""
+        n = len(self.region.prompts)
+        return frozenset(place for readout in self.readouts for place in readout.needs(n))
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One region at one slice. place: in the reading order of the pass."""
+
+    region: str
+    place: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One slice, and the regions that it is read for. z: 0 is the most superior."""
+
+    z: int
+    visits: tuple[Visit, ...]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One way through the body."""
+
+    going_up: bool
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done, before anything is: `passes` in their order."""
+
+    passes: tuple[Pass, ...]
+
+    @property
+    def n_steps(self) -> int:
+        """Slices of all passes."""
+        return sum(len(one.steps) for one in self.passes)
+
+    @property
+    def n_encoded(self) -> int:
+        """Slices that the image encoder sees; each once, whatever the regions and passes."""
+        return len({step.z for one in self.passes for step in one.steps})
+
+    @property
+    def n_read(self) -> int:
+        """Readings: a slice counts once for each region and pass."""
+        return sum(len(step.visits) for one in self.passes for step in one.steps)
+
+
+def plan(wanted: Mapping[str, Wanted], protocol: Protocol) -> Plan:
+    """The least work that gives every read-out of every region."""
+    ways = {"down": (False,), "up": (True,), "both": (False, True)}[protocol.direction]
+    return Plan(tuple(_plan_pass(wanted, protocol, going_up=way) for way in ways))
+
+
+def _plan_pass(wanted: Mapping[str, Wanted], protocol: Protocol, *, going_up: bool) -> Pass:
+    visits: dict[int, list[Visit]] = {}
+    for name, one in wanted.items():
+        slices = one.region.prompts.slices[::-1] if going_up else one.region.prompts.slices
+        for place in _places(one.needed(), protocol):
+            visits.setdefault(int(slices[place]), []).append(Visit(name, place))
+    order = sorted(visits, reverse=going_up)
+    return Pass(going_up, tuple(Step(z, tuple(visits[z])) for z in order))
+
+
+def _places(needed: frozenset[int], protocol: Protocol) -> Sequence[int]:
+    return range(max(needed) + 1) if protocol.remembers else sorted(needed)
+
+
+def read_regions(
+    backbone: Backbone,
+    frames: Frames,
+    wanted: Mapping[str, Wanted],
+    protocol: Protocol,
+    *,
+    batch: int = 1,
+    progress: Progress | None = None,
+) -> dict[str, dict[str, Arrays]]:
+    """Every read-out of every region: region -> read-out -> its arrays.
+
+    frames: uint8 (n, h, w), most superior first. batch: slices encoded at once; numbers depend on it by rounding.
+    Memory use does not grow with the number of slices. Raises ValueError where the model is not the protocol's.
+    """
+    check_backbone(backbone, protocol)
+    todo, shape = plan(wanted, protocol), (frames.shape[1], frames.shape[2])
+    gatherings = {
+        name: {readout.name: readout.start(one.region) for readout in one.readouts} for name, one in wanted.items()
+    }
+    done = 0
+    with FeatureSpool(keep=len(todo.passes) > 1) as spool:
+        for one in todo.passes:
+            readers = {name: _Reader(backbone, protocol, w, gatherings[name], one) for name, w in wanted.items()}
+            for step, features in _encoded(backbone, frames, one.steps, protocol, spool, batch):
+                with computing(backbone, protocol):
+                    for visit in step.visits:
+                        readers[visit.region].read(step.z, visit.place, features, shape)
+                done += 1
+                if progress is not None:
+                    progress(done, todo.n_steps)
+    return {name: {key: g.result() for key, g in found.items()} for name, found in gatherings.items()}
+
+
+class _Reader:
+    """One region on one way through the body."""
+
+    def __init__(
+        self, backbone: Backbone, protocol: Protocol, wanted: Wanted, gatherings: Mapping[str, Gathering], one: Pass
+    ) -> None:
+        self._prompts, self._going_up = wanted.region.prompts, one.going_up
+        n = len(self._prompts)
+        self._needs = {readout.name: readout.needs(n) for readout in wanted.readouts}
+        self._gatherings = gatherings
+        self._propagation = Propagation(backbone, protocol, n_slices=n)
+
+    def read(self, z: int, place: int, features: SliceFeatures, frame_shape: tuple[int, int]) -> None:
+        index = len(self._prompts) - 1 - place if self._going_up else place
+        reading = self._propagation.step(features, self._prompts.prompts[index], frame_shape)
+        entry = Entry(z, self._going_up, reading)
+        for name, gathering in self._gatherings.items():
+            if place in self._needs[name]:
+                gathering.add(entry)
+
+
+def _encoded(
+    backbone: Backbone, frames: Frames, steps: Sequence[Step], protocol: Protocol, spool: FeatureSpool, batch: int
+) -> Iterator[tuple[Step, SliceFeatures]]:
+    for start in range(0, len(steps), batch):
+        part = steps[start : start + batch]
+        new = [step.z for step in part if step.z not in spool]
+        with computing(backbone, protocol):
+            made = dict(zip(new, backbone.encode(frames[np.array(new, dtype=int)]) if new else [], strict=True))
+        for step in part:
+            features = made[step.z] if step.z in made else spool.get(step.z)
+            spool.put(step.z, features)
+            yield step, features

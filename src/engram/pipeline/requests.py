@@ -1,0 +1,140 @@
+"""What shall be in the store for each patient, and under which address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engram.cohort.records import PatientRecord
+from engram.config import UNTRAINED_MINI, Modality, StudyConfig
+from engram.files import digest
+from engram.memory.contract import Backbone
+from engram.memory.protocol import ENGINE_VERSION, Protocol
+from engram.memory.quality import QUALITY, quality
+from engram.memory.readouts import ReadOut, read_out
+from engram.memory.store import embedding_key
+from engram.pipeline.patients import IMAGE_VERSION, images_section, roi_recipe
+
+
+@dataclass(frozen=True)
+class Request:
+    """One read-out of one patient, and its address in the store."""
+
+    modality: Modality
+    roi: str
+    readout: str
+    key: str
+
+    @property
+    def name(self) -> str:
+        """Its name in embeddings.json."""
+        return request_name(self.modality, self.roi, self.readout)
+
+
+def request_name(modality: str, roi: str, readout: str) -> str:
+    """The name of a read-out of a patient in embeddings.json."""
+    return f"{modality}|{roi}|{readout}"
+
+
+def protocol_of(config: StudyConfig) -> Protocol:
+    """The reading protocol that a study file asks for."""
+    wanted = config.embedding
+    return Protocol(
+        prompting=wanted.prompting,
+        every=wanted.every,
+        prompt=wanted.prompt,
+        prompt_mm=wanted.prompt_mm,
+        points=wanted.points,
+        prompt_seed=wanted.prompt_seed,
+        stride=wanted.stride,
+        direction=wanted.direction,
+        resolution=None if wanted.weights == UNTRAINED_MINI else wanted.resolution,
+        precision=wanted.precision,
+    )
+
+
+def readouts_of(config: StudyConfig) -> dict[str, ReadOut]:
+    """What is kept of the memory of every region, by name; the quality of what was drawn is one of them."""
+    wanted = config.embedding
+    chosen = [read_out(name, final_entries=wanted.final_entries) for name in dict.fromkeys(wanted.readouts)]
+    chosen += [quality()] if wanted.quality else []
+    return {readout.name: readout for readout in chosen}
+
+
+def requests_of(
+    config: StudyConfig, record: PatientRecord, digests: dict[str, str], backbone: Backbone
+) -> tuple[Request, ...]:
+    """Everything that is wanted of a patient. digests: of the patient's files."""
+    return tuple(
+        Request(modality, roi, readout.name, _key(config, modality, roi, readout, digests, backbone))
+        for modality in config.modalities
+        for roi in config.rois
+        for readout in readouts_of(config).values()
+    )
+
+
+def _key(
+    config: StudyConfig, modality: Modality, roi: str, readout: ReadOut, digests: dict[str, str], backbone: Backbone
+) -> str:
+    # PET lies on the CT's grid, so it depends on both files; CT depends on itself alone.
+    needed = ("ct",) if modality == "CT" else ("ct", "pet")
+    recipe = dict(readout.recipe)
+    if readout.name == "regions":
+        recipe |= {"labels": digests["labels"], "scheme": images_section(config).label_scheme}
+    return embedding_key(
+        modality=modality,
+        image_digests={name: digests[name] for name in needed if name in digests},
+        window=window_of(config, modality),
+        roi=roi_recipe(roi, config, digests),
+        protocol_digest=digest([protocol_of(config).digest, IMAGE_VERSION]),
+        weights_digest=backbone.digest,
+        compute={"device": config.embedding.device, "batch": config.embedding.batch},
+        readout=recipe,
+    )
+
+
+def window_of(config: StudyConfig, modality: Modality) -> tuple[float, float]:
+    """Values at black and at white of the frames of a modality."""
+    images = images_section(config)
+    return images.ct_window_hu if modality == "CT" else images.pet_window_suv
+
+
+_PROMPTS = {
+    "box": "tight box of each slice",
+    "padded_box": "tight box of each slice, padded by {prompt_mm:g} mm",
+    "jittered_box": "tight box of each slice, each edge moved by {prompt_mm:g} mm (sd)",
+    "mask": "mask of each slice",
+    "points": "{points} points inside the mask of each slice",
+    "coarse_box": "one box for all slices",
+    "random_box": "box of the right size at a random place (a control)",
+}
+_DIRECTIONS = {
+    "down": "superior to inferior",
+    "up": "inferior to superior",
+    "both": "superior to inferior, and back in a pass of its own",
+}
+
+
+def protocol_fields(config: StudyConfig, backbone: Backbone) -> dict[str, Any]:
+    """The protocol in words, for the report."""
+    images, protocol = images_section(config), protocol_of(config)
+    prompting = f"every_k, k = {protocol.every}" if protocol.prompting == "every_k" else protocol.prompting
+    return {
+        "prompting": prompting,
+        "prompt": _PROMPTS[protocol.prompt].format(prompt_mm=protocol.prompt_mm, points=protocol.points),
+        "stride": protocol.stride,
+        "direction": _DIRECTIONS[protocol.direction],
+        "resolution_px": backbone.image_size,
+        "precision": protocol.precision,
+        "bank_dtype": protocol.bank_dtype,
+        "ct_window_hu": list(images.ct_window_hu),
+        "pet_window_suv": list(images.pet_window_suv),
+        "read_out": ", ".join(_in_words(name, config) for name in readouts_of(config) if name != QUALITY),
+        "device": config.embedding.device,
+        "engine_version": ENGINE_VERSION,
+    }
+
+
+def _in_words(readout: str, config: StudyConfig) -> str:
+    n = config.embedding.final_entries
+    return f"final {n} memory entries" if readout == "final" else readout
