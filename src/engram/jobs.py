@@ -81,11 +81,13 @@ def run_jobs(
             futures = {pool.submit(_run, function, index, job): index for index, job in enumerate(jobs)}
         try:
             return _collect(futures, shares, progress)
+        except KeyboardInterrupt:
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.terminate()  # nobody wants to wait for their jobs any more, only for their end
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
         except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
-            if isinstance(error, KeyboardInterrupt):  # do not wait for what nobody wants any more
-                for worker in set(multiprocessing.active_children()) - others:
-                    worker.terminate()
             if isinstance(error, BrokenProcessPool):
                 raise WorkerError(_ENDED) from error
             raise

@@ -134,5 +134,5 @@ def test_embeddings_of_another_study_file_are_not_used(copy_of_finished: Finishe
 
 
 def test_help_does_not_import_torch() -> None:
-    code = "import sys; from engram.cli import app; sys.exit('torch' in sys.modules)"
+    code = "import sys; from engram.commands import app; sys.exit('torch' in sys.modules)"
     assert subprocess.run([command()[0], "-c", code]).returncode == 0
