@@ -30,7 +30,7 @@ CONFIG = StudyConfig.model_validate(
             "site": {"kind": "categorical"},
             "stage": {"kind": "ordinal", "levels": ["I", "II", "III"], "missing": "level"},
         },
-        "images": {},
+        "images": {"labels": "bones"},
         "rois": {"spine": {"mask": "m"}},
         "embedding": {"readouts": ["final", "volume", "regions"]},
         "training": {"max_epochs": 4, "patience": 2, "inner_folds": 2, "ensemble": 2, "hidden": [8]},
