@@ -62,9 +62,8 @@ class ImageEncoder:
         coarser = None
         for i in reversed(range(len(stages))):
             channels_first = stages[i].permute(0, 3, 1, 2)
-            if (
-                i == 0
-            ):  # convolutions round by the layout in memory: the model's own finest stage has channels first
+            if i == 0:
+                # Convolutions round by the layout in memory; the model's own finest stage has channels first.
                 channels_first = channels_first.contiguous()
             level = neck.convs[len(stages) - 1 - i](channels_first.to(neck.convs[i].weight.dtype))
             if coarser is not None and i in neck.fpn_top_down_levels:
