@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from engram.config_problems import in_words
 from engram.errors import ConfigError
-from engram.outcome import MONTHS_PER_UNIT
+from engram.strict_yaml import read_yaml
 
 UNTRAINED_MINI = "untrained-mini"  # the small model with random weights, for tests and the demo
 
@@ -101,7 +100,9 @@ class Embedding(_Section):
     weights_name: str | None = Field(None, description="name printed in tables; the file's own name by default")
     resolution: int = Field(512, description="pixels a side; a mini model knows its own", ge=32)
     prompting: Literal["all", "interleaved", "first", "every_k"] = "interleaved"
-    every: int = Field(8, ge=1, description="for every_k: each k-th slice read gets its prompt, the rest is tracked")
+    every: int = Field(
+        8, ge=1, description="for every_k: each k-th slice read gets its prompt, the rest is tracked"
+    )
     prompt: PromptKind = Field("box", description="what is shown of the region on a prompted slice")
     prompt_mm: float = Field(10.0, ge=0, description="padding of a padded box; sd of each edge of a jittered one")
     points: int = Field(3, ge=1, description="clicks on each slice, for prompt: points")
@@ -167,6 +168,12 @@ class Evaluation(_Section):
     max_missing: float = Field(0.4, ge=0, le=1, description="a covariate missing more often in training is dropped")
 
 
+class Report(_Section):
+    """What the report shows."""
+
+    pictures: bool = Field(True, description="slices of one patient as the model reads them; false: none")
+
+
 class Truth(_Section):
     """Columns of the true log-hazard; only a synthetic cohort has them. Never used by a model."""
 
@@ -191,6 +198,7 @@ class StudyConfig(_Section):
     models: Models = Models()
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
+    report: Report = Report()
     truth: Truth | None = None
     output: Path
     store: Path | None = Field(None, description="folder of the embedding store; output/store by default")
@@ -207,7 +215,9 @@ class StudyConfig(_Section):
         if needs_labels and (self.images is None or self.images.labels is None):
             raise ValueError(f"roi '{needs_labels[0]}' is made from a label map: set images.labels to its column")
         if self.needs_parts and self.images is not None and self.images.labels is None:
-            raise ValueError("the read-out 'regions' takes its parts from a label map: set images.labels to its column")
+            raise ValueError(
+                "the read-out 'regions' takes its parts from a label map: set images.labels to its column"
+            )
         absent = [m for m in self.modalities if self.images and getattr(self.images, m.lower()) is None]
         if absent:
             raise ValueError(f"models.origins asks for {absent[0]}, but images.{absent[0].lower()} is null")
@@ -264,18 +274,24 @@ class StudyConfig(_Section):
         return {m: c for m, c in columns.items() if c is not None and (m == "CT" or m in self.modalities)}
 
 
-_SECTIONS = (StudyConfig, Outcome, Covariate, Images, Roi, Embedding, Models, Training, Evaluation, Truth)
-_FIELDS = sorted({name for section in _SECTIONS for name in section.model_fields} - {"folder"})
+_SECTIONS: dict[str, type[_Section]] = {
+    "": StudyConfig,
+    "outcome": Outcome,
+    "covariates.<name>": Covariate,
+    "images": Images,
+    "rois.<name>": Roi,
+    "embedding": Embedding,
+    "models": Models,
+    "training": Training,
+    "evaluation": Evaluation,
+    "report": Report,
+    "truth": Truth,
+}
 
 
 def load_config(path: Path) -> StudyConfig:
     """Read a study file. Raises ConfigError naming every wrong field at once."""
-    try:
-        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not valid YAML: {error}") from error
+    raw = read_yaml(path)
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: a study file is a mapping of fields (name, manifest, outcome, ...)")
     if "folder" in raw:
@@ -283,20 +299,5 @@ def load_config(path: Path) -> StudyConfig:
     try:
         return StudyConfig.model_validate({**raw, "folder": path.resolve().parent})
     except ValidationError as error:
-        lines = [f"  - {_field(e['loc'])}: {_explain(e)}" for e in error.errors()]
+        lines = [f"  - {line}" for line in in_words(error, _SECTIONS)]
         raise ConfigError(f"{path}: {len(lines)} problem(s)\n" + "\n".join(lines)) from error
-
-
-def _field(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location) or "study"
-
-
-def _explain(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        near = get_close_matches(str(error["loc"][-1]), _FIELDS, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else "docs/study-file.md names the fields there are"
-        return f"unknown field; {hint}"
-    if error["loc"] and error["loc"][-1] == "unit" and error["type"] == "literal_error":
-        return f"unknown unit {error['input']!r}; use one of {', '.join(MONTHS_PER_UNIT)}"
-    value = "" if error["type"] in ("missing", "value_error") else f" (value: {error['input']!r})"
-    return f"{error['msg'].removeprefix('Value error, ')}{value}"

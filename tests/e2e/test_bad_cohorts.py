@@ -46,7 +46,7 @@ def test_every_wrong_field_of_a_study_file_is_named_at_once(cohort: Path, engram
     for words in (
         "3 problem(s)",
         "outcome.unit: unknown unit 'fortnights'",
-        "folds: unknown field; did you mean 'folds'?",
+        "folds: unknown field; 'folds' belongs under 'evaluation'",
         "training.dropout",
     ):
         assert words in done.stderr

@@ -39,6 +39,13 @@ def test_paths_start_at_the_folder_of_the_study_file(tmp_path: Path) -> None:
     [
         ({"evaluations": {}}, r"evaluations: unknown field; did you mean 'evaluation'\?"),
         ({"training": {"drop_out": 0.1}}, r"training\.drop_out: unknown field; did you mean 'dropout'\?"),
+        ({"folds": 7}, r"folds: unknown field; 'folds' belongs under 'evaluation'"),
+        ({"training": {"folds": 7}}, r"training\.folds: unknown field; 'folds' belongs under 'evaluation'"),
+        ({"evaluation": {"output": "x"}}, r"evaluation\.output: unknown field; 'output' belongs at the top level"),
+        ({"fold": 7}, r"fold: unknown field; did you mean 'folds' under 'evaluation'\?"),
+        ({"covariates": {"a": {"kind": "continuous", "unit": "1", "colum": "x"}}}, r"did you mean 'column'\?"),
+        ({"covariates": {"a": {"kind": "categorical", "levels": [False, True]}}}, r"as in \['no', 'yes'\]"),
+        ({"covariates": {"a": {"kind": "categorical", "levels": [0, 1]}}}, r"levels\.1: .* Quote it: '1'"),
         ({"zzz": 1}, r"zzz: unknown field; docs/study-file\.md"),
         ({"outcome": {**STUDY["outcome"], "unit": "fortnights"}}, "unknown unit 'fortnights'; use one of days"),
         ({"outcome": {"time": "t", "unit": "days"}}, r"outcome\.event: Field required"),
@@ -69,6 +76,39 @@ def test_a_file_that_is_no_study_is_refused(tmp_path: Path, content: bytes) -> N
         load_config(path)
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path / "nowhere.yaml")
+
+
+def test_a_latin_1_file_is_told_how_to_be_saved(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_bytes("name: s\nsource: Universität\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"line 2 is not UTF-8 text .* Save the file as UTF-8"):
+        load_config(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_study(tmp_path: Path) -> None:
+    path = study(tmp_path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load_config(path).name == "s"
+
+
+def test_keys_given_twice_are_refused_with_their_lines(tmp_path: Path) -> None:
+    path = study(tmp_path)
+    body = path.read_text()
+    extra = "evaluation:\n  seed: 1\n  seed: 2\nname: t\n"
+    path.write_text(body + extra)
+    lines = (body + extra).splitlines()
+    twice = [number for number, line in enumerate(lines, 1) if line.startswith("name:")]
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert f"'name' is given 2 times, in lines {twice[0]}, {twice[1]}. Keep one." in str(caught.value)
+    assert f"'seed' is given 2 times, in lines {len(lines) - 2}, {len(lines) - 1}." in str(caught.value)
+
+
+def test_anchors_and_merged_keys_are_yaml_as_ever(tmp_path: Path) -> None:
+    path = study(tmp_path, covariates={})
+    lab = "covariates:\n  age: &lab {kind: continuous, unit: years}\n  crea: {<<: *lab, unit: mg/dL}\n"
+    path.write_text(path.read_text().replace("covariates: {}\n", lab))
+    assert load_config(path).covariates["crea"].unit == "mg/dL"
 
 
 def config(**changes: object) -> StudyConfig:

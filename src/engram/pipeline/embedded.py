@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from engram.config import StudyConfig
 from engram.errors import CohortError, StorageError
-from engram.files import digest, read_json, write_json
+from engram.files import digest, write_json
 from engram.pipeline.folders import RunFolder
 
 
@@ -38,15 +42,30 @@ def save_embedded(made: Embedded, config: StudyConfig, manifest_digest: str) -> 
 
 
 def load_embedded(config: StudyConfig, manifest_digest: str) -> Embedded:
-    """Read embeddings.json. Raises CohortError where there is none, or the study has changed since."""
+    """Read embeddings.json. Raises CohortError where there is none, or the study has changed, StorageError."""
     path = RunFolder.of(config).embeddings
-    if not path.is_file():
-        raise CohortError(f"{path}: no embeddings here yet. Run 'engram embed' (or 'engram run') first.")
-    content = read_json(path)
-    study = content.pop("study", None)
+    study, made = _read(path)
     if study != _study_digest(config, manifest_digest):
         raise CohortError(f"{path}: the study file or the manifest has changed since. Run 'engram embed' again.")
+    return made
+
+
+def saved_embedded(config: StudyConfig) -> Embedded:
+    """embeddings.json as it is, for showing. Raises CohortError where there is none, StorageError: damaged."""
+    return _read(RunFolder.of(config).embeddings)[1]
+
+
+def _read(path: Path) -> tuple[str, Embedded]:
+    if not path.is_file():
+        raise CohortError(f"{path}: no embeddings here yet. Run 'engram embed' (or 'engram run') first.")
     try:
-        return Embedded(**content)
-    except TypeError as error:
-        raise StorageError(f"{path}: of another version of Engram. Run 'engram embed' again.") from error
+        content = dict(json.loads(path.read_bytes()))
+        study = str(content.pop("study"))
+        known = {field.name for field in fields(Embedded)}
+        if set(content) != known:
+            raise ValueError(f"expected {sorted(known)}, found {sorted(content)}")
+        return study, TypeAdapter(Embedded).validate_python(content)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"{path}: damaged, or of another version of Engram. Run 'engram embed' again; finished work is kept."
+        ) from error

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from engram.config import StudyConfig
 from engram.evaluation.results import load_results
-from engram.files import read_json
 from engram.memory.store import EmbeddingStore
+from engram.pipeline.embedded import saved_embedded
 from engram.pipeline.folders import RunFolder
 from engram.report.page import Picture, write_report
 
@@ -22,15 +22,17 @@ _CAPTION = "Slices as the model reads them, superior first. Green: region of int
 
 
 def _pictures(config: StudyConfig) -> list[Picture]:
-    """What the model was shown, for the first patient of the cohort; no name or number of the patient is shown."""
-    if config.images is None:
+    """What the model was shown of the first patient of the cohort, unless the study file says no.
+
+    No name or number of the patient is shown.
+    """
+    if config.images is None or not config.report.pictures:
         return []
-    keys: dict[str, dict[str, str]] = read_json(RunFolder.of(config).embeddings)["keys"]
-    first = next(iter(keys.values()))
+    first = next(iter(saved_embedded(config).keys.values()), {})
     store = EmbeddingStore(config.store_dir)
     found = [(name.split("|"), store.picture_path(key)) for name, key in first.items()]
     return [
         Picture(title=f"{modality}, {roi}", caption=_CAPTION, png=path.read_bytes())
-        for (modality, roi), path in found
+        for (modality, roi, _readout), path in found
         if path.is_file()
     ]
