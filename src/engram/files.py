@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,6 +43,38 @@ def atomic_write(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
     return path
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """A folder of one's own inside `parent`, removed at the end; those of killed processes are removed here, too.
+
+    Whoever is alive holds a shared lock on `parent`, which the system lifts when a process is killed: only one
+    who is alone may clear away what is there. Raises StorageError where the folder cannot be made.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        lock = (parent / ".lock").open("wb")
+    except OSError as error:
+        raise StorageError(
+            f"{parent}: cannot be made or written ({error.strerror or error}). Choose another folder."
+        ) from error
+    with lock:
+        if _locked(lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            for stale in filter(Path.is_dir, parent.iterdir()):
+                shutil.rmtree(stale, ignore_errors=True)
+        _locked(lock, fcntl.LOCK_SH)
+        with tempfile.TemporaryDirectory(dir=parent) as folder:
+            yield Path(folder)
+
+
+def _locked(stream: IO[bytes], how: int) -> bool:
+    """False where somebody else holds the lock, or the file system has none: then nothing is ever cleared away."""
+    try:
+        fcntl.flock(stream, how)
+    except OSError:
+        return False
+    return True
 
 
 def _umask() -> int:

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,16 +18,16 @@ from engram.evaluation.fold_fit import FoldResult, FoldRisks, fold_risks, job_se
 from engram.evaluation.preprocess import head_maps
 from engram.evaluation.rows import RowSpec
 from engram.evaluation.transport import features_digest, load_table, outcome_digest, save_table
-from engram.files import digest, read_json, write_json
+from engram.files import digest, read_json, scratch_folder, write_json
 from engram.jobs import Progress, run_jobs
 from engram.outcome import SurvivalOutcome
 from engram.provenance import library_versions
 from engram.survival.splits import Fold
-from engram.table import PatientFeatures, StudyTable
+from engram.table import MAP_READOUTS, PatientFeatures, StudyTable
 
 # What a result depends on, as places in the package; a change of any byte makes kept results void.
 _CODE = ("heads", "survival", "outcome.py", "table.py", "config.py")
-_CODE_HERE = ("covariates.py", "preprocess.py", "models.py", "fold_fit.py", "transport.py")
+_CODE_HERE = ("covariates.py", "preprocess.py", "vectors.py", "models.py", "fold_fit.py", "transport.py")
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,8 @@ def cross_validate(
     `cache_dir` under a digest of all that it depends on. Raises the first error of a job; a CohortError
     says in which row and fold.
     """
-    with TemporaryDirectory(prefix="engram-") as folder:
-        path = save_table(averaged(table, config), Path(folder) / "table.npz")
+    with scratch_folder(cache_dir / "tmp") as folder:  # ids and outcomes never leave the run folder
+        path = save_table(averaged(table, config), folder / "table.npz")
         code = code_digest()
         jobs = [
             _Job(path, cache_dir, code, spec, config, number, fold)
@@ -73,13 +72,15 @@ def cross_validate(
 
 
 def averaged(table: StudyTable, config: StudyConfig) -> StudyTable:
-    """The table with each memory (n, entries, channels, h, w) as the map (n, 1, 1, h, w) that the heads see.
+    """The table with each memory (n, entries, channels, h, w) as the map (n, 1, 1, h, w) that the heads see; vectors
+    stay as they are.
 
     It is what travels to the workers: a hundredth of the size, and the same results bit for bit.
     """
     paper_maps = config.embedding.map_size == "paper"
     embeddings = {
-        key: head_maps(memory, paper_maps=paper_maps)[:, None] for key, memory in table.features.embeddings.items()
+        key: head_maps(memory, paper_maps=paper_maps)[:, None] if key.readout in MAP_READOUTS else memory
+        for key, memory in table.features.embeddings.items()
     }
     return replace(table, features=replace(table.features, embeddings=embeddings))
 

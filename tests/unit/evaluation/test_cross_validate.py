@@ -182,3 +182,12 @@ def test_a_table_without_covariates_or_with_odd_cells_travels(make_study, tmp_pa
     odd = changed(table, covariates=pd.DataFrame({"x": [1, np.int64(2), 2.5, np.inf, None, "ä"]}, dtype=object))
     cells = load_table(save_table(odd, tmp_path / "b.npz")).features.covariates["x"].tolist()
     assert cells == [1.0, 2.0, 2.5, "inf", None, "ä"]
+
+
+def test_the_table_of_ids_and_outcomes_lies_in_the_run_folder_and_is_gone_afterwards(study, tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(module, "save_table", lambda table, path: written.append(path) or save_table(table, path))
+    run(study, tmp_path, specs=study[1][:1])
+    (path,) = written
+    assert path.is_relative_to(tmp_path)
+    assert not path.parent.exists()
