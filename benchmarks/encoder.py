@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ALLOCATOR = {
     "MALLOC_MMAP_MAX_": "0",
@@ -84,7 +85,7 @@ def _measure(threads: int, repetitions: int) -> None:
         sys.exit("the encoders differ: the ratio means nothing")
 
 
-def _random_tiny():  # type: ignore[no-untyped-def]
+def _random_tiny() -> Any:
     import numpy as np
     import torch
     from transformers import Sam2VideoModel
