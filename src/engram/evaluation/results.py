@@ -24,7 +24,7 @@ class RowResult(_Record):
     family: Literal["clinical", "image", "multimodal"]
     modality: str  # "PET", "CT", "Combined" or "-"
     roi: str  # "-" where the model sees no image
-    readout: str = "-"  # what was kept of the memory: "final", "volume", ...; "-" where the model sees no image
+    readout: str  # what was kept of the memory: "final", "volume", ...; "-" where the model sees no image
     encoder: str  # "MedSAM2", "untrained-mini", ... or "-"
     head: str  # "averaging", "PCA" or "-"
     fusion: str  # "concatenation" or "-"
@@ -51,10 +51,11 @@ class Curve(_Record):
 
 
 class RiskGroups(_Record):
-    """Curves of the first and fourth quartile of risk of one row (paper Figure 4)."""
+    """Patients of one row below the first and above the third quartile of training risks (paper Figure 4)."""
 
     row: str
     curves: list[Curve]
+    between: int  # patients between the two cut-points, who are on no curve
     ticks_months: list[float]
     logrank_p: float | None
 
@@ -141,6 +142,7 @@ class Provenance(_Record):
     protocol_digest: str | None
     rois: dict[str, str]  # how each region was made, in words
     training: dict[str, str | int | float | bool | list[int]]  # the study file's section, with defaults
+    max_missing: float | None = None  # covariates missing in a larger share of a training fold were dropped there
     seed: int
 
 

@@ -16,7 +16,7 @@ from engram.survival.splits import Fold
 
 RiskArray = npt.NDArray[np.float64]
 
-LOWEST, HIGHEST = "Q1 (lowest risk)", "Q4 (highest risk)"
+LOWEST, HIGHEST = "Low risk", "High risk"
 _STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
 _MOST_TICKS = 9
 
@@ -47,7 +47,8 @@ def pool_risks(results: Sequence[FoldResult], folds: Sequence[Fold]) -> PooledRi
 
 
 def risk_groups(row: str, pooled: PooledRisks, outcome: SurvivalOutcome) -> RiskGroups:
-    """Curves of the first and fourth quartile of a row, with numbers at risk and the log-rank p of the two.
+    """Curves of the patients at or below the first and above the third quartile of training risks, with numbers at
+    risk and the log-rank p of the two.
 
     The quartiles are of training risks, so groups need not hold a quarter of the patients each, and may be empty.
     """
@@ -55,7 +56,8 @@ def risk_groups(row: str, pooled: PooledRisks, outcome: SurvivalOutcome) -> Risk
     low = outcome.subset(np.flatnonzero(pooled.standardised <= pooled.low))
     high = outcome.subset(np.flatnonzero(pooled.standardised > pooled.high))
     curves = [_curve(LOWEST, low, ticks), _curve(HIGHEST, high, ticks)]
-    return RiskGroups(row=row, curves=curves, ticks_months=ticks, logrank_p=logrank_p(low, high))
+    between = len(outcome) - len(low) - len(high)
+    return RiskGroups(row=row, curves=curves, between=between, ticks_months=ticks, logrank_p=logrank_p(low, high))
 
 
 def ticks_months(longest: float) -> list[float]:

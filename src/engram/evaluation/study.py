@@ -123,6 +123,7 @@ def _row(
         family=spec.family,
         modality=spec.modality or NONE,
         roi=spec.roi,
+        readout=spec.readout,
         encoder=encoder if spec.modality else NONE,
         head=spec.head,
         fusion=spec.fusion,

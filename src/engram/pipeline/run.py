@@ -10,7 +10,7 @@ from engram.pipeline.console import Console
 from engram.pipeline.embed import embed
 from engram.pipeline.evaluate import evaluate
 from engram.pipeline.report import report
-from engram.report.prose import summary
+from engram.report.prose import lines
 
 
 def run(config: StudyConfig, *, workers: int, console: Console) -> Path:
@@ -19,5 +19,6 @@ def run(config: StudyConfig, *, workers: int, console: Console) -> Path:
     if config.images is not None:
         embed(config, checked, workers=workers, console=console)
     results = evaluate(config, workers=workers, console=console)
-    console.say(summary(results))
+    for line in lines(results):
+        console.say(line)
     return report(config)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
 
 from engram.errors import StorageError
 from engram.evaluation.results import Curve, Flow, RiskGroups, RowResult, StudyResults
 
+_ROUNDING = 1e-6  # of numbers that were summed in another order
+
 
 def check_results(results: StudyResults) -> None:
-    """Raises StorageError naming every contradiction: counts that do not add up, lists of different lengths."""
+    """Raises StorageError naming every contradiction: counts that do not add up, lists of different lengths,
+    a mean that is not that of its folds.
+    """
     found = [*_flow(results.flow), *_cohort(results)] + ["no folds"] * (not results.folds)
     for row in results.rows:
         found += _row(row, len(results.folds))
@@ -54,6 +59,30 @@ def _row(row: RowResult, folds: int) -> Iterator[str]:
     known = (row.mean, row.se, row.p, row.true_mean)
     if not _finite(value for value in known if value is not None):
         yield f"row '{row.name}': mean, SE or p that is not a number"
+    else:
+        yield from _statistics(row)
+
+
+def _statistics(row: RowResult) -> Iterator[str]:
+    """What is printed of a row must be what its folds give, to rounding."""
+    mean, se = _mean_and_se(row.c_index)
+    true_mean = None if row.true_c_index is None else _mean_and_se(row.true_c_index)[0]
+    printed = (("mean", row.mean, mean), ("SE", row.se, se), ("true mean", row.true_mean, true_mean))
+    for what, saved, found in printed:
+        same = saved == found if saved is None or found is None else math.isclose(saved, found, abs_tol=_ROUNDING)
+        if not same:
+            yield f"row '{row.name}': {what} {_or_none(saved)}, but {_or_none(found)} by its folds"
+
+
+def _mean_and_se(values: Sequence[float | None]) -> tuple[float | None, float | None]:
+    known = [value for value in values if value is not None]
+    if not known:
+        return None, None
+    return statistics.fmean(known), statistics.stdev(known) / math.sqrt(len(known)) if len(known) > 1 else None
+
+
+def _or_none(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"
 
 
 def _groups(groups: RiskGroups) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engram.evaluation.results import RowResult, StudyResults
+from engram.evaluation.results import RiskGroups, RowResult, StudyResults
 from engram.report.formats import or_dash
 
 UNTRAINED = "Untrained weights"
@@ -27,7 +27,7 @@ STANDARD_ERROR = (
 P_VALUE = "p: one-sided t-test of fold c-indices against 0.5, as in the paper; not corrected."
 TRUE_C = (
     "True c: c-index of the true log-hazard of what the row sees, on the same test folds; "
-    "no model can be expected to do better."
+    "a model may exceed it on some folds by chance, but not in the long run."
 )
 NO_C = (
     "–: no c-index, because no two patients of that test fold can be compared "
@@ -37,10 +37,8 @@ BEST_OF_MANY = (
     "The best row of a family was chosen on the same folds that measure it: the best of many is optimistic, "
     "the more so the more rows there were to choose from."
 )
-CUT_POINTS = (
-    "The cut-points are quartiles of the training patients' risks, never of the test patients', "
-    "so a group need not hold a quarter of the patients."
-)
+SMALLEST_GROUP = 5  # patients below which a Kaplan-Meier curve is drawn of nobody's fate in particular
+
 POOLED_LOG_RANK = (
     "Patients are pooled over folds and each was scored by the model of the fold that left them out: "
     "the log-rank test of pooled out-of-fold risks is anti-conservative (its p is too small)."
@@ -75,6 +73,26 @@ def read_outs(rows: Iterable[RowResult]) -> str:
     """What each read-out of these rows is, in words."""
     seen = {row.readout for row in rows}
     return f"Read-out: {'; '.join(f'{name}, {words}' for name, words in READ_OUTS.items() if name in seen)}."
+
+
+def risk_groups_in_words(groups: RiskGroups) -> str:
+    """How the groups were made and how many patients each holds, those on no curve included."""
+    counts = "; ".join(f"{curve.label.lower()}, n = {curve.n}" for curve in groups.curves)
+    return (
+        "Groups by cut-points that are the first and the third quartile of the training patients' risks, never of "
+        f"the test patients', so a group need not hold a quarter of the patients: {counts}; between the cut-points "
+        f"and not drawn, n = {groups.between}."
+    )
+
+
+def why_not_drawn(groups: RiskGroups) -> str | None:
+    """Why there are no curves; None where there are."""
+    if all(curve.n >= SMALLEST_GROUP for curve in groups.curves):
+        return None
+    return (
+        f"No Kaplan-Meier curves: they are drawn where both groups have at least {SMALLEST_GROUP} patients. "
+        f"Row \u201c{groups.row}\u201d. {risk_groups_in_words(groups)}"
+    )
 
 
 def needs_untrained_label(results: StudyResults, rows: Iterable[RowResult]) -> bool:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from engram.errors import StorageError
 from engram.evaluation.results import RiskGroups, StudyResults
 from engram.files import write_text
-from engram.report import labels, prose
+from engram.report import labels, methods, prose
 from engram.report.consistency import check_results
 from engram.report.figures.flow import draw_flow
 from engram.report.figures.forest import draw_forest
@@ -47,7 +47,7 @@ def _figures(results: StudyResults) -> dict[str, Drawing]:
     if results.rows:
         drawn.append(draw_forest(results))
     groups = _risk_groups(results)
-    if groups is not None:
+    if groups is not None and labels.why_not_drawn(groups) is None:
         drawn.append(
             draw_kaplan_meier(groups, results.cohort.endpoint, untrained=_groups_untrained(results, groups))
         )
@@ -64,7 +64,7 @@ def _groups_untrained(results: StudyResults, groups: RiskGroups) -> bool:
 
 
 def _contents(
-    tables: dict[str, Table], figures: dict[str, Drawing], pictures: Sequence[Picture]
+    tables: dict[str, Table], figures: dict[str, Drawing], pictures: Sequence[Picture], *, groups: bool
 ) -> list[tuple[str, str]]:
     """(anchor, title) of the sections that this page has, in their order."""
     sections = [
@@ -74,7 +74,7 @@ def _contents(
         ("table2", "Table 2. Image + clinical", "table2_multimodal" in tables),
         ("table3", "Table 3. Comparison", "table3_comparison" in tables),
         ("c-index", "Every row, every fold", "c_index" in figures),
-        ("risk-groups", "Risk groups", "kaplan_meier" in figures),
+        ("risk-groups", "Risk groups", groups),
         ("folds", "Folds", True),
         ("pictures", "What the model reads", bool(pictures)),
         ("methods", "Methods", True),
@@ -101,9 +101,9 @@ def _render(
         groups=groups,
         groups_untrained=groups is not None and _groups_untrained(results, groups),
         labels=labels,
-        contents=_contents(tables, figures, pictures),
+        contents=_contents(tables, figures, pictures, groups=groups is not None),
         pictures=[embed(picture) for picture in pictures],
-        methods=prose.methods(results),
+        methods=methods.methods(results),
         provenance=prose.provenance_lines(results),
         notes=prose.reading_notes(results),
         any_untrained=labels.needs_untrained_label(results, results.rows),

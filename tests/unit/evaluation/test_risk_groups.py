@@ -38,8 +38,7 @@ def test_groups_and_their_curves():
     groups = risk_groups("CT", pool_risks(results, FOLDS), outcome)
     low, high = groups.curves
     assert (low.n, low.events, high.n, high.events) == (3, 2, 3, 3)
-    assert low.label.startswith("Q1")
-    assert high.label.startswith("Q4")
+    assert (low.label, high.label, groups.between) == ("Low risk", "High risk", 2)
     assert low.at_risk[0] == 3
     assert groups.logrank_p == pytest.approx(
         logrank_p(outcome.subset(np.array([0, 1, 4])), outcome.subset(np.array([3, 6, 7])))
@@ -52,6 +51,7 @@ def test_equal_risks_give_an_empty_group_and_no_p():
     outcome = SurvivalOutcome(np.ones(8, dtype=bool), np.arange(1.0, 9.0))
     groups = risk_groups("CT", pool_risks([same, same], FOLDS), outcome)
     assert [curve.n for curve in groups.curves] == [8, 0]
+    assert groups.between == 0
     assert groups.logrank_p is None
     assert groups.model_dump_json()
 

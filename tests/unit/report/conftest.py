@@ -98,10 +98,10 @@ def _curve(label: str, n: int, rate: float, ticks: list[float]) -> Curve:
 def _groups(row: str) -> RiskGroups:
     ticks = [0.0, 12.0, 24.0, 36.0, 48.0, 60.0, 72.0]
     curves = [
-        _curve("First quartile (lowest risk)", 56, 0.018, ticks),
-        _curve("Fourth quartile (highest risk)", 57, 0.05, ticks),
+        _curve("Low risk", 56, 0.018, ticks),
+        _curve("High risk", 57, 0.05, ticks),
     ]
-    return RiskGroups(row=row, curves=curves, ticks_months=ticks, logrank_p=3.14e-3)
+    return RiskGroups(row=row, curves=curves, between=114, ticks_months=ticks, logrank_p=3.14e-3)
 
 
 def _cohort(n: int, events: int) -> CohortSummary:

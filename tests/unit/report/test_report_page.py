@@ -110,6 +110,28 @@ def test_clinical_risk_groups_are_not_called_untrained(synthetic_demo: StudyResu
     assert labels.UNTRAINED not in page.sections["risk-groups"].text
 
 
+def test_the_caption_of_risk_groups_counts_everybody(synthetic_demo: StudyResults, tmp_path: Path) -> None:
+    text = page_of(synthetic_demo, tmp_path).sections["risk-groups"].text
+    assert "low risk, n = 56; high risk, n = 57; between the cut-points and not drawn, n = 114." in text
+    assert "first and the third quartile of the training patients' risks" in text
+    assert "lowest and the highest quartile" not in text
+
+
+@pytest.mark.parametrize("n", [0, 2, 4])
+def test_a_group_of_too_few_is_not_drawn_and_why_is_said(
+    synthetic_demo: StudyResults, tmp_path: Path, n: int
+) -> None:
+    groups = synthetic_demo.risk_groups
+    assert groups is not None
+    write_report(synthetic_demo, tmp_path)
+    few = groups.model_copy(update={"curves": [groups.curves[0], groups.curves[1].model_copy(update={"n": n})]})
+    section = page_of(synthetic_demo.model_copy(update={"risk_groups": few}), tmp_path).sections["risk-groups"]
+    assert "drawn where both groups have at least 5 patients" in section.text
+    assert f"high risk, n = {n}" in section.text
+    assert "log-rank" not in section.text
+    assert not (tmp_path / "figures" / "kaplan_meier.svg").exists()
+
+
 def test_trained_weights_carry_no_such_label(
     fourteen_patients: StudyResults, picture: Picture, tmp_path: Path
 ) -> None:
@@ -249,6 +271,16 @@ def test_contradictions_are_refused_all_at_once(synthetic_demo: StudyResults, tm
     assert "346" in message
     assert "Run 'engram evaluate' again" in message
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("change", [{"mean": 0.9}, {"se": 0.5}, {"true_mean": 0.9}, {"mean": None, "se": None}])
+def test_a_mean_that_is_not_that_of_its_folds_is_refused(
+    synthetic_demo: StudyResults, tmp_path: Path, change: dict[str, float | None]
+) -> None:
+    row = synthetic_demo.rows[2].model_copy(update=change)
+    rows = [*synthetic_demo.rows[:2], row, *synthetic_demo.rows[3:]]
+    with pytest.raises(StorageError, match=rf"row '{row.name}': (true )?(mean|SE) .*by its folds"):
+        write_report(synthetic_demo.model_copy(update={"rows": rows}), tmp_path)
 
 
 @pytest.mark.parametrize("counts", [{"events": 161}, {"n": 228}])

@@ -1,4 +1,4 @@
-"""Survival of the lowest and the highest quartile of risk, with patients at risk (paper Figure 4)."""
+"""Survival of patients of low and of high risk, with patients at risk (paper Figure 4)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,143 @@
+"""The methods section, made from what is saved; nothing is claimed that the results do not hold."""
+
+from __future__ import annotations
+
+from engram.evaluation.results import Provenance, StudyResults
+from engram.report.formats import joined
+
+_PROMPTING = {
+    "all": "every slice read was prompted before the pass began",
+    "interleaved": "each slice was prompted in its turn, after the slices above it had been read",
+    "every_k": "every k-th slice read was prompted in its turn, and the mask was followed through the others",
+    "first": "only the first slice was prompted, and its mask was followed through the others",
+}
+_EVERY = {1: "every slice", 2: "every second slice", 3: "every third slice"}
+_HEADS = {
+    "averaging": (
+        "Maps of the memory were averaged over entries and channels, standardised by the pixel-wise mean and one "
+        "standard deviation of the training maps, and reduced to a vector by a small CNN that was trained with the "
+        "survival model (averaging head)."
+    ),
+    "PCA": (
+        "Vectors of the memory were standardised and reduced to their first principal components, both learned "
+        "from the training patients (PCA head)."
+    ),
+}
+
+
+def methods(results: StudyResults) -> list[str]:
+    """The methods as paragraphs: patients, images, models, evaluation."""
+    paragraphs = [_patients(results), _images(results), _models(results), _evaluation(results)]
+    return [text for text in paragraphs if text]
+
+
+def _patients(results: StudyResults) -> str:
+    flow, cohort = results.flow, results.cohort
+    source = f" Source of the data: {results.source}." if results.source else ""
+    return (
+        f"Of {flow.pool} rows of the manifest, {cohort.n} patients were analysed, {cohort.events} of them with the "
+        f"event ({cohort.endpoint}). Outcomes were never imputed. Times are in months of 30.4375 days.{source}"
+    )
+
+
+def _images(results: StudyResults) -> str:
+    made, protocol = results.provenance, results.provenance.protocol
+    if made.weights is None:
+        return ""
+    state = "random, untrained" if made.untrained_weights else "frozen"
+    regions = joined([f"{name} ({how})" for name, how in made.rois.items()])
+    sentences = [f"Regions of interest: {regions}."] if made.rois else []
+    sentences.append(f"Axial slices were read with the {state} memory model {made.weights}{_reading(protocol)}.")
+    if "prompting" in protocol:
+        how = str(protocol["prompting"])
+        words = _PROMPTING.get(how.split(",")[0], "see the protocol below")
+        sentences.append(f"Prompting was {how}: {words}.")
+    if "prompt" in protocol:
+        sentences.append(f"The prompt was the {protocol['prompt']}.")
+    sentences += _windows(protocol)
+    if "read_out" in protocol:
+        sentences.append(f"Read out of the memory of an image: {protocol['read_out']}.")
+    return " ".join(sentences)
+
+
+_Protocol = dict[str, str | int | float | bool | list[float]]
+
+
+def _reading(protocol: _Protocol) -> str:
+    parts = []
+    if "resolution_px" in protocol:
+        parts.append(f"at {protocol['resolution_px']} pixels a side")
+    if "direction" in protocol:
+        parts.append(f"from {protocol['direction']}")
+    stride = protocol.get("stride")
+    if isinstance(stride, int):
+        parts.append(f"{_EVERY.get(stride, f'one slice in {stride}')} in which the region of interest has a mask")
+    return " " + ", ".join(parts) if parts else ""
+
+
+def _windows(protocol: _Protocol) -> list[str]:
+    shown = []
+    for key, name, unit in (("ct_window_hu", "CT", "HU"), ("pet_window_suv", "PET", "SUVbw")):
+        window = protocol.get(key)
+        if isinstance(window, list) and len(window) == 2:
+            shown.append(f"{name} from {window[0]:g} to {window[1]:g} {unit}")
+    return [f"Grey values: {joined(shown)}."] if shown else []
+
+
+def _models(results: StudyResults) -> str:
+    rows = results.rows
+    heads = sorted({row.head for row in rows} - {"-"})
+    fusions = sorted({row.fusion for row in rows} - {"-"})
+    survivals = sorted({row.survival for row in rows} - {"-"})
+    sentences = [_HEADS[head] for head in heads]
+    if fusions:
+        sentences.append(f"Inputs of several kinds were joined by {joined(fusions)}.")
+    if survivals:
+        sentences.append(f"Log-risk was modelled by {joined(survivals)}; a higher risk is worse.")
+    settings = results.provenance.training
+    if "DeepSurv" in survivals:
+        sentences += _deepsurv(settings)
+    if "ridge Cox" in survivals:
+        sentences.append(f"The ridge penalty of the Cox model was {settings['cox_penalty']}.")
+    if any(row.family != "image" for row in rows):
+        sentences += _covariates(results.provenance)
+    return " ".join(sentences)
+
+
+def _covariates(made: Provenance) -> list[str]:
+    share = "the share that the study file allows" if made.max_missing is None else f"{100 * made.max_missing:g} %"
+    return [
+        "Continuous covariates were imputed by the training median and z-scored. Ordinal ones were imputed by the "
+        "most frequent level, made into their rank and z-scored; categorical ones were imputed likewise and "
+        "one-hot encoded, and so was every covariate whose missing values are a level of their own.",
+        f"A covariate missing in more than {share} of the training patients of a fold was dropped there.",
+    ]
+
+
+def _deepsurv(settings: dict[str, str | int | float | bool | list[int]]) -> list[str]:
+    hidden = settings["hidden"]
+    widths = ", ".join(map(str, hidden)) if isinstance(hidden, list) and hidden else "none"
+    norm = "with" if settings["batch_norm"] else "without"
+    decay = f"L2 penalty {settings['l2']}" if settings["l2"] else f"weight decay {settings['weight_decay']}"
+    many = int(str(settings["ensemble"]))
+    inner = int(str(settings["inner_folds"]))
+    return [
+        f"DeepSurv: hidden layers {widths}, {norm} batch normalisation, dropout {settings['dropout']}; AdamW, "
+        f"learning rate {settings['learning_rate']} ({settings['schedule']} schedule), {decay}, "
+        f"gradient norm clipped at {settings['clip_norm']}, full batch, {settings['ties']} ties, "
+        f"at most {settings['max_epochs']} epochs.",
+        "The number of epochs was the median best one over "
+        f"{'an inner split' if inner == 1 else f'{inner} inner folds'} of the training patients (patience "
+        f"{settings['patience']}), who then all trained"
+        + (f"; the risk is the mean of {many} networks of different seeds." if many > 1 else "."),
+    ]
+
+
+def _evaluation(results: StudyResults) -> str:
+    return (
+        f"Every row was measured on the same {len(results.folds)} test folds, stratified by "
+        f"event and time (seed {results.provenance.seed}). Imputation, encoding, scaling, early stopping and "
+        "training saw the training part of a fold only. Discrimination is Harrell's c-index on each test fold, "
+        "given as mean and standard error over folds; p is that of a one-sided one-sample t-test of the fold "
+        "c-indices against 0.5."
+    )
