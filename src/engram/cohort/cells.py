@@ -107,6 +107,9 @@ def _lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _separator_problems(columns: tuple[str, ...]) -> list[Problem]:
+    if columns[0].lower().startswith("sep="):
+        what = "the first line is a note to a spreadsheet, not the names of the columns"
+        return [Problem(what, "Remove this line.", row=1, value=columns[0] + "," * (len(columns) > 1))]
     if len(columns) > 1 or not re.search(r"[;\t]", columns[0]):
         return []
     return [Problem("the table is not separated by commas", _SAVE_AS_CSV, row=1, value=columns[0])]

@@ -17,10 +17,12 @@ _ANSWERS = ("outcome", "truth")
 
 @dataclass(frozen=True)
 class _Role:
-    """What the study file uses a column for. `field` is the place in the study file, as 'outcome.time'."""
+    """What the study file uses a column for. `field` is the place in the study file, as 'outcome.time'; `set_by`
+    the field that names the column, where that is another."""
 
     field: str
     column: str
+    set_by: str = ""
 
     @property
     def section(self) -> str:
@@ -39,7 +41,7 @@ def check_columns(config: StudyConfig, sheet: Sheet) -> list[Problem]:
     and levels that cannot be told apart from each other or from a missing cell.
     """
     roles = list(_roles(config))
-    absent = [_absent(role, sheet.columns) for role in roles if role.column not in sheet.columns]
+    absent = [_absent(role, _candidates(role, roles, sheet)) for role in roles if role.column not in sheet.columns]
     return [*absent, *_clashes(roles), *_unreadable_levels(config), *_sibling_levels(config, sheet)]
 
 
@@ -49,7 +51,8 @@ def _roles(config: StudyConfig) -> Iterator[_Role]:
     yield _Role("outcome.time", config.outcome.time)
     yield _Role("outcome.event", config.outcome.event)
     for name, covariate in config.covariates.items():
-        yield _Role(f"covariates.{name}", covariate_column(name, covariate))
+        field = f"covariates.{name}"
+        yield _Role(field, covariate_column(name, covariate), f"{field}.column")
     yield from _image_roles(config)
     if config.truth is not None:
         yield _Role("truth.clinical", config.truth.clinical)
@@ -69,13 +72,23 @@ def _image_roles(config: StudyConfig) -> Iterator[_Role]:
             yield _Role(f"rois.{name}.mask", roi.mask)
 
 
-def _absent(role: _Role, columns: tuple[str, ...]) -> Problem:
+def _candidates(role: _Role, roles: list[_Role], sheet: Sheet) -> list[str]:
+    """Columns that may be meant: for a covariate, never one that holds the answer or the patient's name."""
+    forbidden = {other.column.casefold() for other in roles if other.section in (*_ANSWERS, "patient_id")}
+    covariate = role.section == "covariates"
+    return [column for column in sheet.columns if not (covariate and column.casefold() in forbidden)]
+
+
+def _absent(role: _Role, columns: list[str]) -> Problem:
+    what = f"the table has no such column, but {role.field} names it"
+    if not columns:
+        return Problem(what, f"Add the column, or remove {role.field} from the study file.", column=role.column)
     by_lower = {column.lower(): column for column in columns}
     near = get_close_matches(role.column.lower(), list(by_lower), n=1)
     shown = ", ".join(columns[:_LISTED_COLUMNS]) + (", ..." if len(columns) > _LISTED_COLUMNS else "")
     guess = f"Did you mean '{by_lower[near[0]]}'? " if near else ""
-    mend = f"{guess}Set {role.field} in the study file to one of: {shown}."
-    return Problem(f"the table has no such column, but {role.field} names it", mend, column=role.column)
+    mend = f"{guess}Set {role.set_by or role.field} in the study file to one of: {shown}."
+    return Problem(what, mend, column=role.column)
 
 
 def _clashes(roles: list[_Role]) -> list[Problem]:

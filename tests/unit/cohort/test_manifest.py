@@ -224,6 +224,11 @@ def clinical(folder: Path, **changes: Any) -> StudyConfig:
         (b"\n\n", ["empty"]),
         (b"id,age,pfs,relapse\n", ["no patients"]),
         (b"id;age;pfs;relapse\n1;2;3;1\n", ["not separated by commas", "row 1", "comma delimited"]),
+        (
+            b"sep=,\nid,age,pfs,relapse\na,60,5,1\n",
+            ["note to a spreadsheet", "'sep=,'", "row 1", "Remove this line"],
+        ),
+        (b"sep=;\nid;age;pfs;relapse\na;60;5;1\n", ["note to a spreadsheet", "'sep=;'"]),
         (b"id,age,pfs,relapse\n\xff\xfe,60,5,1\n", ["not UTF-8", "row 2", "CSV UTF-8"]),
         (b'id,age,pfs,relapse\na,"60,5,1\n', ["not well-formed CSV", "row 2", "quotes"]),
         (b"id,age,pfs,relapse,age\na,60,5,1,60\n", ["2 columns have this name", "row 1", "'age'", "Rename"]),
@@ -251,6 +256,22 @@ def test_all_absent_columns_come_at_once_with_the_nearest_name(tmp_path: Path) -
     assert "Did you mean 'PFS'?" in problems["pfs"].mend
     assert "Did you mean 'Ages'?" in problems["age"].mend
     assert "outcome.event" in problems["relapse"].mend
+
+
+def test_no_answer_is_offered_for_a_covariate_that_is_absent(tmp_path: Path) -> None:
+    (tmp_path / "cohort.csv").write_text("id,Pfs,relapse,t1,t2,true_total,ages\na,5,1,0.1,0.2,0.3,60\n")
+    truth = {"clinical": "t1", "imaging": "t2", "total": "true_total"}
+    number = {"kind": "continuous", "unit": "1"}
+    covariates = {"pfs_": number, "true_totals": number, "relapsed": number, "id_": number, "age": number}
+    outcome = {"time": "Pfs", "event": "relapse", "unit": "months"}
+    config = clinical(tmp_path, covariates=covariates, truth=truth, outcome=outcome)
+    problems = {problem.column: problem for problem in study_problems(config)}
+    for name in ("pfs_", "true_totals", "relapsed", "id_"):
+        assert problems[name].mend == f"Set covariates.{name}.column in the study file to one of: ages."
+    assert problems["age"].mend.startswith("Did you mean 'ages'? Set covariates.age.column")
+    (tmp_path / "cohort.csv").write_text("id,pfs,relapse\na,5,1\n")
+    (problem,) = study_problems(clinical(tmp_path))
+    assert problem.mend == "Add the column, or remove covariates.age from the study file."
 
 
 @pytest.mark.parametrize("column", ["pfs", "relapse", "id", "true_total"])
