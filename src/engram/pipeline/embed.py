@@ -50,7 +50,7 @@ def embed(config: StudyConfig, checked: CheckedCohort, *, workers: int, console:
     jobs = [job for job in (_unfinished(job, store) for job in all_jobs) if job.requests]
     console.say(f"Embedding with {backbone.name}: {len(jobs)} of {len(all_jobs)} patients to do")
     if jobs:
-        with console.stage("Embedding") as progress:
+        with store.in_use(), console.stage("Embedding") as progress:
             run_jobs(
                 _embed_patient,
                 jobs,
