@@ -71,7 +71,9 @@ def _holder(handle: int) -> str:
 
 
 def _no_lock(path: Path, error: OSError) -> StorageError:
+    is_file = isinstance(error, FileExistsError | NotADirectoryError)
+    why = f"{path.parent} is a file" if is_file else error.strerror or error
     return StorageError(
-        f"{path}: cannot be locked ({error.strerror or error}). Choose a folder of your own, on a file system with "
+        f"{path}: cannot be locked ({why}). Choose a folder of your own, on a file system with "
         "space and locks, then run the same command again."
     )
