@@ -12,6 +12,7 @@ import pytest
 
 from engram.errors import CohortError, StorageError
 from engram.memory.store import EmbeddingStore, StoredReadOut
+from engram.memory.store_index import read_index
 from engram.pipeline.store import Damaged, list_store, store_lines, verify_store
 from engram.pipeline.store_gc import collect_garbage
 
@@ -172,7 +173,7 @@ def test_gc_deletes_what_no_run_refers_to(store: EmbeddingStore, tmp_path: Path)
     report = collect_garbage(store.folder, keep, delete=True)
     assert (report.garbage, report.leftovers, report.deleted) == ((KEYS[2],), (part,), 3)
     assert files(store) == {f"{key}.{end}" for key in KEYS[:2] for end in ("safetensors", "png")} | {stranger.name}
-    assert list(store.index()["key"]) == KEYS[:2]
+    assert read_index(store.index_path)["key"].to_pylist() == KEYS[:2]
     assert report.lines[-1] == "Deleted 3 files."
 
 
