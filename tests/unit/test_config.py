@@ -43,7 +43,7 @@ def test_paths_start_at_the_folder_of_the_study_file(tmp_path: Path) -> None:
         ({"training": {"folds": 7}}, r"training\.folds: unknown field; 'folds' belongs under 'evaluation'"),
         ({"evaluation": {"output": "x"}}, r"evaluation\.output: unknown field; 'output' belongs at the top level"),
         ({"fold": 7}, r"fold: unknown field; did you mean 'folds' under 'evaluation'\?"),
-        ({"covariates": {"a": {"kind": "continuous", "unit": "1", "colum": "x"}}}, r"did you mean 'column'\?"),
+        ({"covariates": {"a": {"kind": "continuous", "unit": "1", "columns": "x"}}}, r"did you mean 'column'\?"),
         ({"covariates": {"a": {"kind": "categorical", "levels": [False, True]}}}, r"as in \['no', 'yes'\]"),
         ({"covariates": {"a": {"kind": "categorical", "levels": [0, 1]}}}, r"levels\.1: .* Quote it: '1'"),
         ({"zzz": 1}, r"zzz: unknown field; docs/study-file\.md"),
