@@ -4,7 +4,7 @@
 
 Synthetic cohorts whose hazard comes from lesions anywhere in the spine: PET and its dilated spine are read once,
 and each row is cross-validated on the same folds: the averaging CNN on the final memory entries (the paper) and on
-the mean map of all slices, ridge Cox on in-fold components of vectors of the whole volume, the region and its parts.
+the mean map of all slices, ridge Cox on in-fold components of vectors of the whole volume, the region, its parts.
 Untrained weights: the numbers are about what a read-out can see. Finished work is kept in FOLDER; prints Markdown.
 """
 

@@ -98,7 +98,9 @@ class Embedding(_Section):
         UNTRAINED_MINI, description="a .pt file, a Hugging Face folder, a known name, or 'untrained-mini'"
     )
     weights_name: str | None = Field(None, description="name printed in tables; the file's own name by default")
-    resolution: int = Field(512, description="pixels a side; a mini model knows its own", ge=32)
+    resolution: int | None = Field(
+        None, description="pixels a side; by default what known weights were trained at, else 512", ge=32
+    )
     prompting: Literal["all", "interleaved", "first", "every_k"] = "interleaved"
     every: int = Field(
         8, ge=1, description="for every_k: each k-th slice read gets its prompt, the rest is tracked"
@@ -238,12 +240,6 @@ class StudyConfig(_Section):
     def run_dir(self) -> Path:
         """Where results go."""
         return self.resolve(self.output)
-
-    @property
-    def weights_path(self) -> Path | None:
-        """File or folder of the memory model's weights; None for the untrained mini model."""
-        wanted = self.embedding.weights
-        return None if wanted == UNTRAINED_MINI else self.resolve(Path(wanted))
 
     @property
     def store_dir(self) -> Path:

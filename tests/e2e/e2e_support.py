@@ -22,8 +22,9 @@ class Finished:
     stages: dict[str, subprocess.CompletedProcess[str]]
 
     def embeddings(self) -> dict[str, bytes]:
-        """Every file of the store, by name."""
-        return {p.name: p.read_bytes() for p in sorted((self.results / "store").rglob("*")) if p.is_file()}
+        """Every embedding and picture of the store, by name; the index is derived and knows times."""
+        files = sorted((self.results / "store").glob("[0-9a-f][0-9a-f]/[!.]*"))
+        return {p.name: p.read_bytes() for p in files}
 
 
 def change(study: Path, **sections: object) -> None:

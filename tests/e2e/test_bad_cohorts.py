@@ -78,7 +78,7 @@ def test_weights_that_are_not_there_are_named_before_any_image_is_read(cohort: P
     change(cohort, embedding={"weights": "MedSAM2_latest.pt"})
     done = engram("check", cohort)
     assert done.returncode == 1
-    assert f"{cohort.parent / 'MedSAM2_latest.pt'}: no such file or folder. Set embedding.weights" in done.stderr
+    assert f"{cohort.parent / 'MedSAM2_latest.pt'}: no such file or folder. Give an official" in done.stderr
     assert "Reading images" not in done.stdout
 
 

@@ -72,8 +72,8 @@ def cross_validate(
 
 
 def averaged(table: StudyTable, config: StudyConfig) -> StudyTable:
-    """The table with each memory (n, entries, channels, h, w) as the map (n, 1, 1, h, w) that the heads see; vectors
-    stay as they are.
+    """The table with each memory (n, entries, channels, h, w) as the map (n, 1, 1, h, w) that the heads see;
+    vectors stay as they are.
 
     It is what travels to the workers: a hundredth of the size, and the same results bit for bit.
     """

@@ -26,9 +26,11 @@ class Sam2Backbone:
     """A frozen model of the SAM 2 family. `recall=None` reads a slice as an initial conditioning frame, without
     memory attention."""
 
-    def __init__(self, model: Sam2VideoModel, *, name: str, digest: str, untrained: bool = False) -> None:
+    def __init__(
+        self, model: Sam2VideoModel, *, name: str, digest: str, untrained: bool = False, verified: bool = False
+    ) -> None:
         self.model = model.eval().requires_grad_(False)
-        self.name, self.digest, self.untrained = name, digest, untrained
+        self.name, self.digest, self.untrained, self.verified = name, digest, untrained, verified
         self.image_size = int(model.config.image_size)
         self.pointers_seen = int(model.config.max_object_pointers_in_encoder)
         self.memories_seen = int(model.config.num_maskmem)

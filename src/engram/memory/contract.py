@@ -115,13 +115,15 @@ class Recall:
 class Backbone(Protocol):
     """A frozen model that reads slices one by one and remembers.
 
-    name: what tables print; digest: SHA-256 of weights and configuration; untrained: random weights; image_size:
-    pixels a side that slices are resized to; bank_length: slices that a later slice can still look back on.
+    name: what tables print; digest: SHA-256 of weights and configuration; untrained: random weights; verified: the
+    file's bytes are those that its authors publish; image_size: pixels a side that slices are resized to;
+    bank_length: slices that a later slice can still look back on.
     """
 
     name: str
     digest: str
     untrained: bool
+    verified: bool
     image_size: int
     bank_length: int
 

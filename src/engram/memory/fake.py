@@ -21,6 +21,7 @@ class FakeBackbone:
     name = "fake"
     digest = "fake-1"
     untrained = True
+    verified = False
     image_size = 64
     bank_length = 3
 

@@ -46,7 +46,7 @@ def load_backbone(
     found = resolve_weights(path_or_name, folder=folder)
     side = _resolution(resolution, found)
     model = _from_folder(found.path, side) if found.path.is_dir() else _from_official(found.path, side)
-    return _backbone(model, name or _name(found.path), device, dtype)
+    return _backbone(model, name or _name(found.path), device, dtype, verified=found.verified)
 
 
 def check_weights(path_or_name: str | Path, resolution: int | None = None, *, folder: Path | None = None) -> None:
@@ -81,10 +81,17 @@ def _name(path: Path) -> str:
 
 
 def _backbone(
-    model: Sam2VideoModel, name: str, device: str, dtype: torch.dtype, *, untrained: bool = False
+    model: Sam2VideoModel,
+    name: str,
+    device: str,
+    dtype: torch.dtype,
+    *,
+    untrained: bool = False,
+    verified: bool = False,
 ) -> Sam2Backbone:
     digest = weights_digest(model)
-    return Sam2Backbone(model.to(device=device, dtype=dtype), name=name, digest=digest, untrained=untrained)
+    loaded = model.to(device=device, dtype=dtype)
+    return Sam2Backbone(loaded, name=name, digest=digest, untrained=untrained, verified=verified)
 
 
 def _from_official(path: Path, resolution: int) -> Sam2VideoModel:

@@ -10,8 +10,8 @@ from typing import Any
 
 from engram.cohort.manifest import read_manifest
 from engram.cohort.records import Cohort, PatientFiles, check_analysable
-from engram.config import StudyConfig
-from engram.errors import PatientError, StorageError, WeightsError
+from engram.config import UNTRAINED_MINI, StudyConfig
+from engram.errors import PatientError, StorageError
 from engram.files import write_text
 from engram.jobs import run_jobs
 from engram.pipeline.console import Console
@@ -42,9 +42,9 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
     CohortError where too little is left, WeightsError where the model's weights are not there.
     """
     _check_weights(config)
-    _check_folder(RunFolder.of(config).root, "output")
+    _make_folder(RunFolder.of(config).root)
     if config.images is not None:
-        _check_folder(config.store_dir, "store")
+        _check_store(config.store_dir)
     cohort = read_manifest(config)
     digests: dict[str, dict[str, str]] = {}
     if config.images is not None:
@@ -56,22 +56,29 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
 
 
 def _check_weights(config: StudyConfig) -> None:
-    """Before hours of reading: the weights that will be asked for are there."""
-    path = config.weights_path if config.images is not None else None
-    if path is not None and not path.exists():
-        raise WeightsError(
-            f"{path}: no such file or folder. Set embedding.weights to an official SAM 2 / MedSAM2 .pt file, "
-            "a Hugging Face folder, or 'untrained-mini'."
-        )
+    """Before hours of reading: the weights that will be asked for are there, and of a kind that can be loaded."""
+    if config.images is None or config.embedding.weights == UNTRAINED_MINI:
+        return
+    from engram.memory.weights import check_weights  # they bring PyTorch, which this stage does not need otherwise
+    from engram.pipeline.requests import weights_of
+
+    check_weights(weights_of(config), config.embedding.resolution)
 
 
-def _check_folder(folder: Path, field: str) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            f"{folder}: cannot be made a folder ({error.strerror}). Set '{field}' to another place."
+            f"{folder}: cannot be made a folder ({error.strerror}). Set 'output' to another place."
         ) from error
+
+
+def _check_store(folder: Path) -> None:
+    """Before hours of work: nothing but a folder is in the way of the store, which is made when it is needed."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    if not there.is_dir():
+        raise StorageError(f"{folder}: cannot be made a folder ({there} is a file). Set 'store' to another place.")
 
 
 def _tell(cohort: Cohort, console: Console) -> None:

@@ -29,6 +29,7 @@ from engram.pipeline.requests import (
     protocol_of,
     readouts_of,
     requests_of,
+    weights_of,
     window_of,
 )
 
@@ -46,7 +47,7 @@ def embed(config: StudyConfig, checked: CheckedCohort, *, workers: int, console:
     """
     backbone, store = _load(config), EmbeddingStore(config.store_dir)
     records, digests = checked.cohort.records, checked.digests
-    all_jobs = [_Job(r, requests_of(config, r, digests[r.patient_id], backbone)) for r in records]
+    all_jobs = [_Job(r, requests_of(config, digests[r.patient_id], backbone)) for r in records]
     jobs = [job for job in (_unfinished(job, store) for job in all_jobs) if job.requests]
     console.say(f"Embedding with {backbone.name}: {len(jobs)} of {len(all_jobs)} patients to do")
     if jobs:
@@ -78,6 +79,7 @@ def _describe(
         weights=backbone.name,
         weights_digest=backbone.digest,
         untrained=backbone.untrained,
+        verified=backbone.verified,
         protocol=protocol_fields(config, backbone),
         protocol_digest=protocol_of(config).digest,
         keys={job.record.patient_id: {r.name: r.key for r in job.requests} for job in jobs},
@@ -88,7 +90,7 @@ def _describe(
 def _load(config: StudyConfig) -> Sam2Backbone:
     wanted = config.embedding
     return load_backbone(
-        config.weights_path or wanted.weights,
+        weights_of(config),
         resolution=wanted.resolution,
         device=wanted.device,
         name=wanted.weights_name,

@@ -17,11 +17,12 @@ from engram.pipeline.folders import RunFolder
 
 @dataclass(frozen=True)
 class Embedded:
-    """What the embeddings of a study are and where. `keys`: patient id -> "PET|spine" -> key."""
+    """What the embeddings of a study are and where. `keys`: patient id -> "PET|spine|final" -> key."""
 
     weights: str
     weights_digest: str
     untrained: bool
+    verified: bool  # whether the bytes of the weights are those that their authors publish
     protocol: dict[str, Any]
     protocol_digest: str
     keys: dict[str, dict[str, str]]

@@ -120,7 +120,7 @@ def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) 
         weights=embedded.weights if embedded else None,
         weights_digest=embedded.weights_digest if embedded else None,
         untrained_weights=embedded.untrained if embedded else False,
-        verified_weights=False,  # no publisher of such weights gives a digest of their tensors
+        verified_weights=embedded.verified if embedded else False,
         protocol=embedded.protocol if embedded else {},
         protocol_digest=embedded.protocol_digest if embedded else None,
         rois={name: _in_words(roi) for name, roi in config.rois.items()},

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from engram.cohort.records import PatientRecord
 from engram.config import UNTRAINED_MINI, Modality, StudyConfig
 from engram.files import digest
 from engram.memory.contract import Backbone
 from engram.memory.protocol import ENGINE_VERSION, Protocol
 from engram.memory.quality import QUALITY, quality
 from engram.memory.readouts import ReadOut, read_out
+from engram.memory.registry import KNOWN_WEIGHTS
 from engram.memory.store import embedding_key
 from engram.pipeline.patients import IMAGE_VERSION, images_section, roi_recipe
 
@@ -36,6 +37,14 @@ def request_name(modality: str, roi: str, readout: str) -> str:
     return f"{modality}|{roi}|{readout}"
 
 
+def weights_of(config: StudyConfig) -> str | Path:
+    """What `load_backbone` is asked for: a path from the study file's folder, or a name that it knows."""
+    wanted = config.embedding.weights
+    path = config.resolve(Path(wanted))
+    is_name = wanted == UNTRAINED_MINI or (wanted in KNOWN_WEIGHTS and not path.exists())
+    return wanted if is_name else path
+
+
 def protocol_of(config: StudyConfig) -> Protocol:
     """The reading protocol that a study file asks for."""
     wanted = config.embedding
@@ -48,7 +57,7 @@ def protocol_of(config: StudyConfig) -> Protocol:
         prompt_seed=wanted.prompt_seed,
         stride=wanted.stride,
         direction=wanted.direction,
-        resolution=None if wanted.weights == UNTRAINED_MINI else wanted.resolution,
+        resolution=None if wanted.weights == UNTRAINED_MINI else wanted.resolution,  # which knows its own
         precision=wanted.precision,
     )
 
@@ -61,9 +70,7 @@ def readouts_of(config: StudyConfig) -> dict[str, ReadOut]:
     return {readout.name: readout for readout in chosen}
 
 
-def requests_of(
-    config: StudyConfig, record: PatientRecord, digests: dict[str, str], backbone: Backbone
-) -> tuple[Request, ...]:
+def requests_of(config: StudyConfig, digests: dict[str, str], backbone: Backbone) -> tuple[Request, ...]:
     """Everything that is wanted of a patient. digests: of the patient's files."""
     return tuple(
         Request(modality, roi, readout.name, _key(config, modality, roi, readout, digests, backbone))

@@ -26,7 +26,7 @@ PartMap = npt.NDArray[np.uint8]
 
 
 def part_map(labels: Labels, *, scheme: str) -> PartMap:
-    """Part of each voxel, uint8 (z, y, x): 0 is none, i + 1 is PARTS[i]. Raises ConfigError for an unknown scheme."""
+    """Part of each voxel, uint8 (z, y, x): 0 is none, i + 1 is PARTS[i]. Raises ConfigError: unknown scheme."""
     groups = bone_scheme(scheme).groups
     table = np.zeros(max(int(labels.max(initial=0)), bone_scheme(scheme).highest_label) + 1, dtype=np.uint8)
     for group, bones in groups.items():
