@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from engram import __version__
+from engram.commands_store import store_app, weights_app
 from engram.config import StudyConfig, load_config
 from engram.terminal import Terminal, out
 
@@ -18,6 +19,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(store_app, name="store")
+app.add_typer(weights_app, name="weights")
 
 
 def _all_cores() -> int:

@@ -61,9 +61,10 @@ def embed(config: StudyConfig, checked: CheckedCohort, *, workers: int, console:
                 prepare_with=(config,),
                 progress=progress,
             )
-        store.reindex()
     made = _describe(config, checked, backbone, all_jobs)
     save_embedded(made, config, checked.cohort.digest)
+    if jobs:
+        store.reindex()
     return made
 
 
