@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from engram import cli, terminal
+from engram import cli, commands, terminal
 from engram.errors import StorageError
 from engram.terminal import Terminal, _Lines
 
@@ -75,3 +76,17 @@ def test_a_bar_counts_whole_jobs_and_vanishes_when_it_is_interrupted(
     with Terminal().stage("Reading") as tell:
         tell(3.7, 8)
     assert "3/8" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("time", "end"), [("9", "No patient left out"), ("0", "Patients left out: ")])
+def test_check_speaks_of_exclusions_only_where_there_are_some(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], time: str, end: str
+) -> None:
+    rows = [f"P{number},{number + 1},1,60" for number in range(8)]
+    (tmp_path / "cohort.csv").write_text("\n".join(["patient_id,t,e,age", *rows, f"P9,{time},1,60"]))
+    (tmp_path / "study.yaml").write_text(
+        "name: s\nmanifest: cohort.csv\noutput: results\noutcome: {time: t, unit: months, event: e}\n"
+        "covariates: {age: {kind: continuous, unit: years}}\nevaluation: {folds: 2}\n"
+    )
+    commands.check(study=tmp_path / "study.yaml", workers=1)
+    assert capsys.readouterr().out.splitlines()[-1].startswith(end)
