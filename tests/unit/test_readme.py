@@ -20,6 +20,14 @@ def test_the_python_of_the_readme_runs(
     assert capsys.readouterr().out == "(6, 64, 8, 8)\n"
 
 
+def test_the_python_of_the_engines_page_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "memory.md").read_text(), flags=re.DOTALL)
+    exec(compile(code, "memory.md", "exec"), {})
+    said = re.findall(r"^print\(.*\)  # (.*)$", code, flags=re.MULTILINE)
+    assert len(said) == 3
+    assert capsys.readouterr().out.splitlines()[: len(said)] == said
+
+
 def test_every_link_of_the_documents_leads_somewhere() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*/README.md")]:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):

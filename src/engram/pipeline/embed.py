@@ -84,7 +84,7 @@ def _describe(
         protocol=protocol_fields(config, backbone),
         protocol_digest=protocol_of(config).digest,
         keys={job.record.patient_id: {r.name: r.key for r in job.requests} for job in jobs},
-        unusable={e.patient_id: error_fields(e) for e in imaging},
+        unusable=[{"patient_id": e.patient_id, "row": e.row, **error_fields(e)} for e in imaging],
     )
 
 

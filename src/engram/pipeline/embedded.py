@@ -26,7 +26,7 @@ class Embedded:
     protocol: dict[str, Any]
     protocol_digest: str
     keys: dict[str, dict[str, str]]
-    unusable: dict[str, dict[str, Any]]  # patient id -> what is wrong with the images
+    unusable: list[dict[str, Any]]  # every problem of an image, as the fields of an ImagingError
 
 
 def _study_digest(config: StudyConfig, manifest_digest: str) -> str:

@@ -57,8 +57,8 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
 
 
 def _imaging_errors(embedded: Embedded, cohort: Cohort) -> list[ImagingError]:
-    known = {record.patient_id for record in cohort.records}
-    return [ImagingError(name, **fields) for name, fields in embedded.unusable.items() if name in known]
+    known = {patient.row for patient in (*cohort.records, *cohort.others)}
+    return [ImagingError(**fields) for fields in embedded.unusable if fields["row"] in known]
 
 
 def _truth(records: Sequence[PatientRecord]) -> pd.DataFrame | None:
@@ -110,7 +110,7 @@ def _in_words(roi: Roi) -> str:
 
 def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) -> Provenance:
     # Folders and workers differ between machines; they decide no number.
-    study = config.model_dump(mode="json", exclude={"folder", "output", "store", "manifest"})
+    study = config.model_dump(mode="json", exclude={"folder", "output", "store", "manifest", "report"})
     return Provenance(
         engram=__version__,
         python=python_version(),
@@ -125,5 +125,6 @@ def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) 
         protocol_digest=embedded.protocol_digest if embedded else None,
         rois={name: _in_words(roi) for name, roi in config.rois.items()},
         training=config.training.model_dump(mode="json"),
+        max_missing=config.evaluation.max_missing,
         seed=config.evaluation.seed,
     )

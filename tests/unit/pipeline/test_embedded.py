@@ -10,7 +10,7 @@ from engram.errors import CohortError, StorageError
 from engram.pipeline.embedded import Embedded, load_embedded, save_embedded, saved_embedded
 from engram.pipeline.folders import RunFolder
 
-MADE = Embedded("mini", "w" * 64, True, False, {"stride": 2}, "p" * 64, {"P1": {"PET|spine|final": "k"}}, {})
+MADE = Embedded("mini", "w" * 64, True, False, {"stride": 2}, "p" * 64, {"P1": {"PET|spine|final": "k"}}, [])
 
 
 def test_what_was_saved_is_read_back(made) -> None:
