@@ -1,38 +1,70 @@
-"""The last stage: the page, from what is saved."""
+"""The last stage: the pages, from what is saved."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from engram.config import StudyConfig
-from engram.evaluation.results import load_results
+from engram.evaluation.results import StudyResults, load_results
 from engram.memory.store import EmbeddingStore
+from engram.pipeline.embed import picture_of
 from engram.pipeline.embedded import saved_embedded
 from engram.pipeline.folders import RunFolder
-from engram.report.page import Picture, write_report
+from engram.pipeline.quality_pictures import Keys, study_pictures
+from engram.report.page import Picture, StudyPicture, write_report
 
 
 def report(config: StudyConfig) -> Path:
-    """Render report.html, tables and figures from results.json. Raises StorageError where there are no results."""
-    folder = RunFolder.of(config)
-    return write_report(load_results(folder.results), folder.root, pictures=_pictures(config))
+    """Render report.html, tables and figures from results.json; beside it, quality.html with every study's picture.
 
-
-_CAPTION = "Slices as the model reads them, superior first. Green: region of interest. Orange: its box, the prompt."
-
-
-def _pictures(config: StudyConfig) -> list[Picture]:
-    """What the model was shown of the first patient of the cohort, unless the study file says no.
-
-    No name or number of the patient is shown.
+    Raises StorageError where there are no results; pictures that are missing are named in the page instead.
     """
+    folder = RunFolder.of(config)
+    results = load_results(folder.results)
     if config.images is None or not config.report.pictures:
-        return []
-    first = next(iter(saved_embedded(config).keys.values()), {})
-    store = EmbeddingStore(config.store_dir)
+        return write_report(results, folder.root)
+    keys = saved_embedded(config).keys if folder.embeddings.is_file() else {}
+    pictures, studies = _pictures(config, keys), _studies(config, results, keys)
+    absent = _absent(folder, pictures=bool(pictures), measured=bool(results.drawn_masks))
+    return write_report(results, folder.root, pictures=pictures, studies=studies, absent=absent)
+
+
+def _pictures(config: StudyConfig, keys: Keys) -> list[Picture]:
+    """What the model was shown of the first patient of the cohort, who is not named."""
+    store, first = EmbeddingStore(config.store_dir), next(iter(keys.values()), {})
     found = [(name.split("|"), store.picture_path(key)) for name, key in first.items()]
     return [
-        Picture(title=f"{modality}, {roi}", caption=_CAPTION, png=path.read_bytes())
-        for (modality, roi, _readout), path in found
-        if path.is_file()
+        Picture(title=f"{modality}, {roi}", caption=_caption(config), png=path.read_bytes())
+        for (modality, roi, readout), path in found
+        if readout == picture_of(config) and path.is_file()
     ]
+
+
+def _caption(config: StudyConfig) -> str:
+    drawn = " Pink: what the model draws." if config.embedding.quality else ""
+    prompt = {"mask": "", "points": " Orange: points, the prompt."}.get(
+        config.embedding.prompt, " Orange: its box, the prompt."
+    )
+    return f"Slices as the model reads them, superior first. Green: region of interest.{prompt}{drawn}"
+
+
+def _studies(config: StudyConfig, results: StudyResults, keys: Keys) -> list[StudyPicture]:
+    measured = bool(results.drawn_masks) and RunFolder.of(config).quality.is_file()
+    return study_pictures(config, keys) if measured else []
+
+
+def _absent(folder: RunFolder, *, pictures: bool, measured: bool) -> list[str]:
+    """What should be shown and is not there, for the page."""
+    found = []
+    if not folder.embeddings.is_file():
+        found.append(
+            "The pictures are not there, for embeddings.json is missing. Run 'engram embed', then 'report'."
+        )
+    elif not pictures:
+        found.append("The pictures are not there: the store does not hold them. Run 'engram embed', then 'report'.")
+    if measured and not folder.quality.is_file():
+        found.append(
+            "quality.html, the page of every study, was not made: quality.csv is missing. Run 'engram evaluate', "
+            "then 'report'."
+        )
+    return found

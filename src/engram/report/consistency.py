@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
 from engram.errors import StorageError
-from engram.evaluation.results import Curve, Flow, RiskGroups, RowResult, StudyResults
+from engram.evaluation.results import Curve, DrawnMasks, Flow, RiskGroups, RowResult, StudyResults
 
 _ROUNDING = 1e-6  # of numbers that were summed in another order
 
@@ -19,6 +19,8 @@ def check_results(results: StudyResults) -> None:
     found = [*_flow(results.flow), *_cohort(results)] + ["no folds"] * (not results.folds)
     for row in results.rows:
         found += _row(row, len(results.folds))
+    for group in results.drawn_masks:
+        found += _drawn_masks(group)
     if results.risk_groups is not None:
         found += _groups(results.risk_groups)
     if found:
@@ -93,6 +95,17 @@ def _groups(groups: RiskGroups) -> Iterator[str]:
             yield f"risk group '{curve.label}': {len(curve.at_risk)} counts at {len(groups.ticks_months)} times"
         if not _finite(_values(curve)):
             yield f"risk group '{curve.label}': values that are not numbers"
+
+
+def _drawn_masks(group: DrawnMasks) -> Iterator[str]:
+    what = f"drawn masks of {group.modality}, {group.roi}"
+    curves = (group.curve_lower, group.curve_median, group.curve_upper)
+    if len(group.dice_quartiles) != 3 or not group.curve_median or len({len(curve) for curve in curves}) != 1:
+        yield f"{what}: quartiles that are not three, or curves that differ in length"
+    if not all(0 <= value <= 1 for values in (group.dice_quartiles, *curves) for value in values):
+        yield f"{what}: Dice outside 0 to 1"
+    if not 0 <= group.flagged <= group.n:
+        yield f"{what}: {group.flagged} flagged of {group.n} patients"
 
 
 def _values(curve: Curve) -> list[float]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from engram.evaluation.results import RiskGroups, RowResult, StudyResults
+from engram.evaluation.results import DrawnMasks, RiskGroups, RowResult, StudyResults
 from engram.report.formats import or_dash
 
 UNTRAINED = "Untrained weights"
@@ -55,6 +55,15 @@ READ_OUTS = {
     "area": "the area that the model draws, along the body",
 }
 
+DICE = (
+    "Dice is the overlap of the mask that the model draws with the region of interest, from 0 (they do not touch) "
+    "to 1 (they are the same); a patient's is that of all slices read, taken as one volume."
+)
+PROMPTED = (
+    "The model is shown where the region is (the prompt), so Dice says whether it finds the region there, not "
+    "whether it would find it unaided. Nothing is left out of the analysis for its Dice."
+)
+
 FAMILIES = {"multimodal": "Image + clinical", "clinical": "Clinical only", "image": "Image only"}
 
 
@@ -93,6 +102,18 @@ def why_not_drawn(groups: RiskGroups) -> str | None:
         f"No Kaplan-Meier curves: they are drawn where both groups have at least {SMALLEST_GROUP} patients. "
         f"Row \u201c{groups.row}\u201d. {risk_groups_in_words(groups)}"
     )
+
+
+def sees_the_bone(groups: Sequence[DrawnMasks], *, untrained: bool) -> str:
+    """In how many readings the drawn mask reaches the limit; that is nothing where weights were not trained."""
+    n, flagged, limit = sum(g.n for g in groups), sum(g.flagged for g in groups), groups[0].limit
+    one = "one scan of one patient, read for one region"
+    found = f"Dice reaches the limit of {limit:g} in {n - flagged} of {n} readings ({one})"
+    if not untrained:
+        return f"{found}; the other {flagged} are flagged." if flagged else f"{found}."
+    if flagged == n:
+        return f"{found}: the model does not see the bone; it was not trained."
+    return f"{found}, by chance and by the prompt alone: the model was not trained."
 
 
 def needs_untrained_label(results: StudyResults, rows: Iterable[RowResult]) -> bool:

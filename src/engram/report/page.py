@@ -1,9 +1,8 @@
-"""One self-contained page from saved results, with its tables as CSV and its figures as SVG."""
+"""Self-contained pages from saved results, with their tables as CSV and their figures as SVG."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
@@ -17,28 +16,42 @@ from engram.report.consistency import check_results
 from engram.report.figures.flow import draw_flow
 from engram.report.figures.forest import draw_forest
 from engram.report.figures.kaplan_meier import draw_kaplan_meier
+from engram.report.figures.quality import draw_drawn_masks
 from engram.report.figures.svg import Drawing
 from engram.report.pictures import Picture, embed
+from engram.report.quality_page import PAGE_NAME, StudyPicture, quality_page
+from engram.report.resources import resource
 from engram.report.tables import TABLE_NAMES, Table, all_tables
 
-__all__ = ["Picture", "write_report"]
+__all__ = ["Picture", "StudyPicture", "write_report"]
 
-_FIGURE_NAMES = ("flow", "c_index", "kaplan_meier")
+_FIGURE_NAMES = ("flow", "c_index", "kaplan_meier", "drawn_masks")
 
 
-def write_report(results: StudyResults, out_dir: Path, *, pictures: Sequence[Picture] = ()) -> Path:
+def write_report(
+    results: StudyResults,
+    out_dir: Path,
+    *,
+    pictures: Sequence[Picture] = (),
+    studies: Sequence[StudyPicture] = (),
+    absent: Sequence[str] = (),
+) -> Path:
     """Write out_dir/report.html, out_dir/tables/*.csv and out_dir/figures/*.svg; returns the path of the page.
 
-    Equal results give equal bytes. Files of an earlier report for which there is nothing to show now are removed.
+    pictures: shown in it. studies: shown in out_dir/quality.html, which is written where there are any. absent:
+    sentences that say which pictures are missing, and why. Equal results give equal bytes. Files of an earlier
+    report for which there is nothing to show now are removed.
     Raises StorageError where the results contradict themselves, a picture is damaged or a file cannot be written.
     """
     check_results(results)
     tables, figures = all_tables(results), _figures(results)
-    page = _render(results, tables, figures, pictures)
+    page = _render(results, tables, figures, pictures, studies, absent)
+    beside = quality_page(results, studies) if studies else None
     for name in TABLE_NAMES:
         _write_or_remove(out_dir / "tables" / f"{name}.csv", tables[name].to_csv() if name in tables else None)
     for name in _FIGURE_NAMES:
         _write_or_remove(out_dir / "figures" / f"{name}.svg", figures[name].svg if name in figures else None)
+    _write_or_remove(out_dir / PAGE_NAME, beside)
     return write_text(out_dir / "report.html", page)
 
 
@@ -51,6 +64,8 @@ def _figures(results: StudyResults) -> dict[str, Drawing]:
         drawn.append(
             draw_kaplan_meier(groups, results.cohort.endpoint, untrained=_groups_untrained(results, groups))
         )
+    if results.drawn_masks:
+        drawn.append(draw_drawn_masks(results.drawn_masks, untrained=results.provenance.untrained_weights))
     return {drawing.name: drawing for drawing in drawn}
 
 
@@ -64,7 +79,7 @@ def _groups_untrained(results: StudyResults, groups: RiskGroups) -> bool:
 
 
 def _contents(
-    tables: dict[str, Table], figures: dict[str, Drawing], pictures: Sequence[Picture], *, groups: bool
+    tables: dict[str, Table], figures: dict[str, Drawing], *, pictures: bool, groups: bool
 ) -> list[tuple[str, str]]:
     """(anchor, title) of the sections that this page has, in their order."""
     sections = [
@@ -76,7 +91,8 @@ def _contents(
         ("c-index", "Every row, every fold", "c_index" in figures),
         ("risk-groups", "Risk groups", groups),
         ("folds", "Folds", True),
-        ("pictures", "What the model reads", bool(pictures)),
+        ("pictures", "What the model reads", pictures),
+        ("drawn-masks", "Does the model see the bone?", "drawn_masks" in tables),
         ("methods", "Methods", True),
         ("provenance", "Provenance", True),
         ("reading", "How to read this page", True),
@@ -85,14 +101,19 @@ def _contents(
 
 
 def _render(
-    results: StudyResults, tables: dict[str, Table], figures: dict[str, Drawing], pictures: Sequence[Picture]
+    results: StudyResults,
+    tables: dict[str, Table],
+    figures: dict[str, Drawing],
+    pictures: Sequence[Picture],
+    studies: Sequence[StudyPicture],
+    absent: Sequence[str],
 ) -> str:
     groups = _risk_groups(results)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(_resource("page.html"))
+    template = environment.from_string(resource("page.html"))
     return template.render(
         results=results,
-        style=Markup(_resource("style.css")),  # noqa: S704 - our own file
+        style=Markup(resource("style.css")),  # noqa: S704 - our own file
         summary=prose.summary(results),
         banners=prose.banners(results),
         tables=tables,
@@ -101,17 +122,15 @@ def _render(
         groups=groups,
         groups_untrained=groups is not None and _groups_untrained(results, groups),
         labels=labels,
-        contents=_contents(tables, figures, pictures, groups=groups is not None),
+        contents=_contents(tables, figures, pictures=bool(pictures or absent), groups=groups is not None),
         pictures=[embed(picture) for picture in pictures],
+        absent=absent,
+        quality_page=PAGE_NAME if studies else None,
         methods=methods.methods(results),
         provenance=prose.provenance_lines(results),
         notes=prose.reading_notes(results),
         any_untrained=labels.needs_untrained_label(results, results.rows),
     )
-
-
-def _resource(name: str) -> str:
-    return files("engram.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _write_or_remove(path: Path, text: str | None) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engram.evaluation.results import RowResult, StudyResults
+from engram.evaluation.results import DrawnMasks, RowResult, StudyResults
 from engram.report import labels
 from engram.report.formats import EN_DASH, months, number, or_dash, p_value
 
@@ -40,7 +40,15 @@ class Table:
         return stream.getvalue()
 
 
-TABLE_NAMES = ("table1_image_only", "table2_multimodal", "table3_comparison", "folds", "cohort", "flow")
+TABLE_NAMES = (
+    "table1_image_only",
+    "table2_multimodal",
+    "table3_comparison",
+    "folds",
+    "drawn_masks",
+    "cohort",
+    "flow",
+)
 
 
 def all_tables(results: StudyResults) -> dict[str, Table]:
@@ -50,6 +58,7 @@ def all_tables(results: StudyResults) -> dict[str, Table]:
         family_table(results, "table2_multimodal", "multimodal"),
         comparison_table(results),
         fold_table(results),
+        drawn_masks_table(results),
         cohort_table(results),
         flow_table(results),
     )
@@ -153,6 +162,30 @@ def _truth_lines(rows: Iterable[RowResult]) -> list[tuple[str, ...]]:
     known = {row.family: row.true_c_index for row in rows if row.true_c_index is not None}
     words = labels.FAMILIES.items()
     return [(f"True c: {word.lower()}", *map(number, known[f])) for f, word in words if f in known]
+
+
+def drawn_masks_table(results: StudyResults) -> Table:
+    """How the masks that the model draws lie on each region, for each scan."""
+    heads = ("Patients", "Median Dice (quartiles)", "Limit", "Flagged")
+    columns = (Column("Scan"), Column("Region"), *(Column(head, "number") for head in heads))
+    lines = [
+        (
+            group.modality,
+            group.roi,
+            str(group.n),
+            _quartiles(group),
+            f"{group.limit:g}",
+            _share(group.flagged, group.n),
+        )
+        for group in results.drawn_masks
+    ]
+    notes = ("Flagged: patients whose Dice lies below the limit.", labels.PROMPTED)
+    return Table("drawn_masks", columns, tuple(lines), notes, results.provenance.untrained_weights)
+
+
+def _quartiles(group: DrawnMasks) -> str:
+    lower, median, upper = map(number, group.dice_quartiles)
+    return f"{median} ({lower} to {upper})"
 
 
 def cohort_table(results: StudyResults) -> Table:

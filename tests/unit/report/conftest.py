@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 import pytest
+from hand_made import make_masks
 from PIL import Image, PngImagePlugin
 
 from engram.config import Training
@@ -198,6 +200,10 @@ def synthetic_demo() -> StudyResults:
         folds=[FoldSummary(n=n, events=e) for n, e in ((46, 32), (46, 32), (45, 32), (45, 32), (45, 32))],
         rows=_rows(synthetic=True),
         risk_groups=_groups("PET + clinical, spine_dilated"),
+        drawn_masks=[
+            make_masks(modality, roi, 0.1 + 0.05 * i, flagged=227)
+            for i, (modality, roi) in enumerate(itertools.product(("PET", "CT"), ("spine_dilated", "skeleton")))
+        ],
         provenance=_provenance(images=True, untrained=True),
     )
 

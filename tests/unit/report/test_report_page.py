@@ -20,10 +20,11 @@ TABLES = {
     "table2": "table2_multimodal",
     "table3": "table3_comparison",
     "folds": "folds",
+    "drawn-masks": "drawn_masks",
     "cohort": "cohort",
     "flow": "flow",
 }
-IMAGE_SECTIONS = {"table1", "table2", "table3", "c-index", "risk-groups", "folds", "pictures"}
+IMAGE_SECTIONS = {"table1", "table2", "table3", "c-index", "risk-groups", "folds", "pictures", "drawn-masks"}
 
 
 def html_of(results: StudyResults, folder: Path, *pictures: Picture) -> str:
@@ -99,7 +100,7 @@ def test_untrained_weights_are_named_wherever_image_results_are(
     assert labelled == {"top"} | IMAGE_SECTIONS
     models = [line[2] for name in ("table1", "table2") for line in page.sections[name].tables[0][1:]]
     assert all("untrained" in model for model in models)
-    for figure in ("c_index", "kaplan_meier"):
+    for figure in ("c_index", "kaplan_meier", "drawn_masks"):
         assert labels.UNTRAINED in (tmp_path / "figures" / f"{figure}.svg").read_text(encoding="utf-8")
 
 
@@ -205,7 +206,7 @@ def test_equal_results_give_equal_bytes(synthetic_demo: StudyResults, picture: P
         found = sorted((tmp_path / run).rglob("*.*"))
         written.append({str(path.relative_to(tmp_path / run)): path.read_bytes() for path in found})
     assert written[0] == written[1]
-    assert len(written[0]) == 1 + 6 + 3
+    assert len(written[0]) == 1 + 7 + 4
 
 
 def test_missing_c_indices_are_dashes_with_their_reason(fourteen_patients: StudyResults, tmp_path: Path) -> None:
