@@ -119,6 +119,9 @@ class Embedding(_Section):
     quality: bool = Field(True, description="compare what the model draws with the region, on every slice")
     quality_limit: float = Field(0.5, ge=0, le=1, description="a study whose Dice lies below is flagged")
     device: Literal["cpu", "cuda"] = "cpu"
+    threads: int = Field(
+        1, ge=1, description="threads of each worker; more workers are faster where studies are many"
+    )
     batch: int = Field(1, ge=1, description="slices encoded at once: for a GPU; a CPU gains nothing")
     map_size: Literal["native", "paper"] = Field(
         "native",

@@ -25,16 +25,14 @@ _ENDED = (
     "finished work is kept: run the same command again."
 )
 
-# Read by a worker when it starts, before any of its imports. One thread each. And let glibc keep what is freed:
-# tensors of one size come and go, and page faults cost up to half the time; it changes no number.
-WORKER_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
+# Read by a worker when it starts, before any of its imports. Let glibc keep what is freed: tensors of one size come
+# and go, and page faults cost up to half the time; it changes no number.
+_ALLOCATOR = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "20000000000",
     "MALLOC_TOP_PAD_": "268435456",
 }
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class _Here:
@@ -56,27 +54,30 @@ def run_jobs(
     jobs: Sequence[Job],
     *,
     workers: int,
+    threads: int = 1,
     prepare: Callable[..., object] | None = None,
     prepare_with: tuple[Any, ...] = (),
     progress: Progress | None = None,
 ) -> list[Result]:
     """`function` of every job, in the order of the jobs.
 
-    workers: processes; 0 runs the jobs in this process (tests, debuggers). Each job has one PyTorch thread, so that
-    results do not depend on the number of workers. prepare: called once in each worker before its first job.
+    workers: processes; 0 runs the jobs in this process (tests, debuggers). threads: of PyTorch in each job; a result
+    may depend on it by rounding, and on the number of workers never. prepare: called once in each worker before
+    its first job.
     progress: called here as jobs are done, and about twice a second as those under way tell their share.
     The first error of a job stops the rest and is raised here; WorkerError where a worker is ended from outside.
     """
     if not jobs:
         return []
     if workers == 0:
-        return _in_this_process(function, jobs, prepare, prepare_with, progress)
+        with _threads(threads):
+            return _in_this_process(function, jobs, prepare, prepare_with, progress)
     context = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
     shares = context.RawArray("d", len(jobs))
     given = (shares, prepare, prepare_with)
     pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, given)
-    with _environment(WORKER_ENVIRONMENT), pool:
+    with _environment({**_ALLOCATOR, **dict.fromkeys(_THREADS, str(threads))}), pool:
         with _interrupts_ignored():  # by the workers started here, from their first moment on
             futures = {pool.submit(_run, function, index, job): index for index, job in enumerate(jobs)}
         try:
@@ -118,13 +119,12 @@ def _in_this_process(
 ) -> list[Result]:
     results: list[Result] = []
     tell = progress or (lambda _done, _total: None)
-    with _one_thread():
-        if prepare is not None:
-            prepare(*prepare_with)
-        for job in jobs:
-            with _telling(lambda share: tell(len(results) + share, len(jobs))):
-                results.append(function(job))
-            tell(len(results), len(jobs))
+    if prepare is not None:
+        prepare(*prepare_with)
+    for job in jobs:
+        with _telling(lambda share: tell(len(results) + share, len(jobs))):
+            results.append(function(job))
+        tell(len(results), len(jobs))
     return results
 
 
@@ -138,11 +138,11 @@ def _telling(tell: Callable[[float], object]) -> Iterator[None]:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def _threads(number: int) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(number)
     try:
         yield
     finally:

@@ -25,7 +25,8 @@ def study(tmp_path: Path) -> Path:
     """A study whose store holds two embeddings, of which its run refers to the first."""
     content = {
         "name": "s", "manifest": "m.csv", "output": "results", "rois": {"spine": {"region": "spine_dilated"}},
-        "outcome": {"time": "t", "unit": "months", "event": "e"}, "images": {"ct": "ct", "pet": "pet", "labels": "l"},
+        "outcome": {"time": "t", "unit": "months", "event": "e"},
+        "images": {"ct": "ct", "pet": "pet", "labels": "l"},
     }  # fmt: skip
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(content))

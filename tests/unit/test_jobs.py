@@ -49,6 +49,7 @@ def test_a_worker_has_one_thread_and_this_process_keeps_its_own(monkeypatch: pyt
     before = torch.get_num_threads()
     assert run_jobs(surroundings, [0], workers=1) == [(1, "0")]
     assert run_jobs(surroundings, [0], workers=0) == [(1, None)]
+    assert run_jobs(surroundings, [0], workers=1, threads=2) == [(2, "0")]
     assert torch.get_num_threads() == before
     assert os.environ["OMP_NUM_THREADS"] == "2"
 

@@ -41,6 +41,7 @@ def load_backbone(
     names are looked for first, see `resolve_weights`. Nothing is ever downloaded.
     Raises WeightsError where the file is missing, not a checkpoint, or of another architecture, naming the keys.
     """
+    _check_device(device)
     if str(path_or_name) == UNTRAINED_MINI:
         return _backbone(untrained_mini(), UNTRAINED_MINI, device, dtype, untrained=True)
     found = resolve_weights(path_or_name, folder=folder)
@@ -67,6 +68,14 @@ def check_weights(path_or_name: str | Path, resolution: int | None = None, *, fo
         with torch.device("meta"):
             model = Sam2VideoModel(infer_config(official, resolution=side))
         _compare(model, convert_state(official))
+
+
+def _check_device(device: str) -> None:
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise WeightsError(
+            f"device '{device}': PyTorch {torch.__version__} finds no CUDA GPU here. Use device 'cpu', or install "
+            "PyTorch's CUDA build and check that 'nvidia-smi' lists the GPU."
+        )
 
 
 def _resolution(asked: int | None, found: ResolvedWeights) -> int:

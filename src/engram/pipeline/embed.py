@@ -57,6 +57,7 @@ def embed(config: StudyConfig, checked: CheckedCohort, *, workers: int, console:
                 jobs,
                 # One process for a GPU: the model fills it, and several would only wait for each other.
                 workers=workers if config.embedding.device == "cpu" else min(workers, 1),
+                threads=config.embedding.threads,
                 prepare=_prepare,
                 prepare_with=(config,),
                 progress=progress,

@@ -95,7 +95,7 @@ def _key(
         roi=roi_recipe(roi, config, digests),
         protocol_digest=digest([protocol_of(config).digest, IMAGE_VERSION]),
         weights_digest=backbone.digest,
-        compute={"device": config.embedding.device, "batch": config.embedding.batch},
+        compute=config.embedding.model_dump(include={"device", "threads", "batch"}),
         readout=recipe,
     )
 
@@ -138,6 +138,8 @@ def protocol_fields(config: StudyConfig, backbone: Backbone) -> dict[str, Any]:
         "pet_window_suv": list(images.pet_window_suv),
         "read_out": ", ".join(_in_words(name, config) for name in readouts_of(config) if name != QUALITY),
         "device": config.embedding.device,
+        "threads": config.embedding.threads,
+        "batch": config.embedding.batch,
         "engine_version": ENGINE_VERSION,
     }
 

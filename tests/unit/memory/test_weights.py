@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from engram.errors import WeightsError
+from engram.memory import Protocol, trace
 from engram.memory.backbone import Sam2Backbone
 from engram.memory.conversion import convert_state
 from engram.memory.mini import untrained_mini
@@ -231,3 +233,18 @@ def test_the_digest_is_of_content_and_configuration() -> None:
 def test_weights_of_other_types_have_a_digest_too() -> None:
     model = untrained_mini()
     assert weights_digest(model.to(torch.bfloat16)) != weights_digest(untrained_mini())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_named() -> None:
+    with pytest.raises(WeightsError, match=r"device 'cuda': PyTorch .* finds no CUDA GPU here\. Use device 'cpu'"):
+        load_backbone("untrained-mini", device="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_reads_as_the_cpu_does() -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (4, 40, 50)).astype(np.uint8)
+    boxes = np.tile([10, 8, 30, 28], (4, 1))
+    models = [load_backbone("untrained-mini", device=device) for device in ("cpu", "cuda")]
+    cpu, gpu = (trace(model, frames, boxes, Protocol(), batch=2) for model in models)
+    assert np.linalg.norm(cpu.memory - gpu.memory) < 1e-2 * np.linalg.norm(cpu.memory)
