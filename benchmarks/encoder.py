@@ -10,22 +10,14 @@ the allocator settings under which memory is not given back to the system at eve
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import json
 import os
-import statistics
 import sys
-import time
-from collections.abc import Callable
+import tempfile
 from pathlib import Path
 from typing import Any
 
-ALLOCATOR = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "20000000000",
-    "MALLOC_TOP_PAD_": "268435456",
-}
-REFERENCE = Path(__file__).parents[1] / "tests" / "reference" / "medsam2"
+from machine import in_turn, random_tiny, seconds, set_allocator
+
 PEAK_SIZES = (512, 1024, 2048, 3072, 4096)
 SIDE = 512
 
@@ -41,14 +33,9 @@ def main() -> None:
 
 
 def _set_allocator(*, wanted: bool) -> None:
-    if not wanted:
-        print("allocator: as the environment has it")
-        return
-    if any(os.environ.get(name) != value for name, value in ALLOCATOR.items()):
-        # glibc reads these at the start of a process only.
-        print("allocator: running again with " + " ".join(f"{k}={v}" for k, v in ALLOCATOR.items()), flush=True)
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ALLOCATOR})
-    print("allocator: settings are in force")
+    if wanted:
+        set_allocator()
+    print("allocator: settings are in force" if wanted else "allocator: as the environment has it")
 
 
 def _measure(threads: int, repetitions: int) -> None:
@@ -59,7 +46,7 @@ def _measure(threads: int, repetitions: int) -> None:
     from engram.memory.encoder import ImageEncoder
 
     torch.set_num_threads(threads)
-    model = _random_tiny()
+    model = _model()
     ours = ImageEncoder(model)
     pixels = torch.randn(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
@@ -69,7 +56,7 @@ def _measure(threads: int, repetitions: int) -> None:
         with FlopCounterMode(display=False) as needed, sdpa_kernel(SDPBackend.MATH):
             ours(pixels)
         before = _peak()
-        plain, fast = _in_turn(
+        plain, fast = in_turn(
             [lambda: model.get_image_features(pixels, return_dict=True), lambda: ours(pixels)], repetitions
         )
         peak = max(before, _peak())
@@ -85,23 +72,9 @@ def _measure(threads: int, repetitions: int) -> None:
         sys.exit("the encoders differ: the ratio means nothing")
 
 
-def _random_tiny() -> Any:
-    import numpy as np
-    import torch
-    from transformers import Sam2VideoModel
-
-    from engram.memory.conversion import convert_state, infer_config
-
-    spec = importlib.util.spec_from_file_location("make_checkpoint", REFERENCE / "make_checkpoint.py")
-    assert spec is not None
-    assert spec.loader is not None
-    maker = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(maker)
-    shapes = json.loads((REFERENCE / "tensors.json").read_text())
-    state = {n: torch.from_numpy(maker.draw(n, shape, 0).astype(np.float32)) for n, shape in shapes.items()}
-    model = Sam2VideoModel(infer_config(state, resolution=SIDE))
-    model.load_state_dict(convert_state(state))
-    return model.eval().requires_grad_(False)
+def _model() -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        return random_tiny(Path(folder), resolution=SIDE).model
 
 
 def _peak() -> float:
@@ -110,23 +83,9 @@ def _peak() -> float:
 
     def speed(side: int) -> float:
         left, right = torch.randn(side, side), torch.randn(side, side)
-        return 2 * side**3 / min(_seconds(lambda: left @ right) for _ in range(6)) / 1e9
+        return 2 * side**3 / min(seconds(lambda: left @ right) for _ in range(6)) / 1e9
 
     return max(speed(side) for side in PEAK_SIZES)
-
-
-def _in_turn(runs: list[Callable[[], object]], repetitions: int) -> list[float]:
-    """Median seconds of each, taken in turn so that a change of the machine's pace meets all alike."""
-    for run in runs:
-        run()
-    times = [[_seconds(run) for run in runs] for _ in range(repetitions)]
-    return [statistics.median(column) for column in zip(*times, strict=True)]
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":
