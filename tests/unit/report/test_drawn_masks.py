@@ -92,6 +92,7 @@ def test_a_long_name_stays_in_its_panel() -> None:
         ({"curve_lower": [0.1]}, "curves that differ in length"),
         ({"dice_quartiles": [0.1, 0.2]}, "quartiles that are not three"),
         ({"dice_quartiles": [0.1, 0.2, 1.2]}, "Dice outside 0 to 1"),
+        ({"dice_quartiles": [-0.1, 0.2, 0.3]}, "Dice outside 0 to 1"),
         ({"curve_median": [float("nan")] * 32}, "Dice outside 0 to 1"),
         ({"flagged": 228}, "228 flagged of 227"),
     ],
