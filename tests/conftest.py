@@ -1,5 +1,7 @@
-"""One thread a test process, as the workers of a study have: threads that wait for a busy core spin, and a suite that
-shares its machine with anything else takes ten times as long."""
+"""One thread a test process, as the workers of a study have.
+
+Threads that wait for a busy core spin: a suite that shares its machine with anything else takes ten times as long.
+"""
 
 import os
 

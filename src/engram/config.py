@@ -176,7 +176,7 @@ class Evaluation(_Section):
 class Report(_Section):
     """What the report shows."""
 
-    pictures: bool = Field(True, description="slices of one patient as the model reads them; false: none")
+    pictures: bool = Field(True, description="slices of one patient in the report, of all in quality.html")
 
 
 class Truth(_Section):

@@ -61,7 +61,7 @@ def run_jobs(
 ) -> list[Result]:
     """`function` of every job, in the order of the jobs.
 
-    workers: processes; 0 runs the jobs in this process (tests, debuggers). threads: of PyTorch in each job; a result
+    workers: processes; 0 runs the jobs in this process (tests, debuggers). threads: of PyTorch in each; a result
     may depend on it by rounding, and on the number of workers never. prepare: called once in each worker before
     its first job.
     progress: called here as jobs are done, and about twice a second as those under way tell their share.

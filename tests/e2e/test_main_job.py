@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from e2e_support import Engram, Finished, command, times
+from e2e_support import Engram, Finished, change, command, times
 
 from engram.config import load_config
 from engram.errors import CohortError, StorageError
+from engram.pipeline.check import check
 from engram.pipeline.console import Silent
+from engram.pipeline.embed import embed
 from engram.pipeline.evaluate import evaluate
 from engram.pipeline.report import report
 
@@ -54,9 +56,10 @@ def test_everyone_left_out_is_listed_with_a_mend(finished: Finished) -> None:
 
 
 def test_the_report_names_no_patient(finished: Finished) -> None:
-    page = (finished.results / "report.html").read_text()
     ids = pd.read_csv(finished.study.parent / "cohort.csv")["patient_id"]
-    assert not [name for name in ids if name in page]
+    for name in ("report.html", "quality.html"):
+        page = (finished.results / name).read_text()
+        assert not [name for name in ids if name in page]
 
 
 def test_a_second_run_reuses_all_that_is_there(copy_of_finished: Finished, engram: Engram) -> None:
@@ -68,6 +71,37 @@ def test_a_second_run_reuses_all_that_is_there(copy_of_finished: Finished, engra
     assert f"0 of {N} patients to do" in again.stdout
     assert times(results / "store", "*") == kept
     assert [(results / name).read_bytes() for name in pages] == before
+
+
+def test_a_flipped_bit_in_the_store_is_never_read_as_good(copy_of_finished: Finished, engram: Engram) -> None:
+    study, before = copy_of_finished.study, copy_of_finished.embeddings()
+    name = next(name for name in before if name.endswith(".safetensors"))
+    path = copy_of_finished.results / "store" / name[:2] / name
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 4
+    path.write_bytes(bytes(damaged))
+    read = engram("evaluate", study, "--workers", 1)
+    assert read.returncode == 1
+    assert str(path) in read.stderr
+    assert "Run 'engram embed' again" in read.stderr
+    assert engram("store", "verify", study).returncode == 1
+    mended = engram("embed", study, "--workers", 1)
+    assert f"1 of {N} patients to do" in mended.stdout
+    assert copy_of_finished.embeddings() == before
+
+
+def test_every_read_out_has_rows_of_its_own(copy_of_finished: Finished) -> None:
+    study = copy_of_finished.study
+    names = ["final", "volume_map", "volume", "roi", "regions", "pointers", "scores", "area"]
+    change(
+        study, embedding={"readouts": names, "quality": False}, models={"origins": ["PET"], "families": ["image"]}
+    )
+    config = load_config(study)
+    checked = check(config, workers=0, console=Silent())
+    embed(config, checked, workers=0, console=Silent())
+    rows = evaluate(config, workers=0, console=Silent()).rows
+    assert [row.readout for row in rows] == names
+    assert [row.head for row in rows] == ["averaging", "averaging", *["PCA"] * 6]
 
 
 def test_the_tables_do_not_depend_on_the_number_of_workers(copy_of_finished: Finished, engram: Engram) -> None:

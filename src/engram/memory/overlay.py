@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from engram.memory.contract import Frames, Prompt
+from engram.memory.protocol import Protocol
 from engram.memory.quality import drawn_planes
 from engram.memory.readouts import Arrays, Region
 
@@ -19,15 +20,21 @@ DRAWN_RGB = (204, 121, 167)
 _TILE_PX, _COLUMNS = 200, 4
 
 
-def contact_sheet(frames: Frames, region: Region, quality: Arrays | None = None, *, tiles: int = 8) -> bytes:
+def contact_sheet(
+    frames: Frames, region: Region, protocol: Protocol, quality: Arrays | None = None, *, tiles: int = 8
+) -> bytes:
     """PNG of `tiles` of the slices read, evenly from the most superior to the most inferior.
 
-    frames: uint8 (n, h, w), superior first; quality: what the read-out of that name kept, to show the drawn masks.
+    frames: uint8 (n, h, w), superior first. A prompt is drawn where the protocol shows it to the model (of two
+    passes, in the pass down). quality: what the read-out of that name kept, to show the drawn masks.
     """
     n = len(region.prompts)
     drawn = drawn_planes(quality) if quality is not None else [None] * n
     chosen = np.unique(np.linspace(0, n - 1, tiles).round().astype(int))
-    return _sheet([_tile(frames, region, int(i), drawn[i]) for i in chosen])
+    places = range(n)[::-1] if protocol.direction == "up" else range(n)
+    return _sheet(
+        [_tile(frames, region, int(i), drawn[i], prompted=protocol.is_prompted(places[i])) for i in chosen]
+    )
 
 
 def _sheet(tiles: list[Image.Image]) -> bytes:
@@ -41,7 +48,9 @@ def _sheet(tiles: list[Image.Image]) -> bytes:
     return stream.getvalue()
 
 
-def _tile(frames: Frames, region: Region, index: int, drawn: npt.NDArray[np.bool_] | None) -> Image.Image:
+def _tile(
+    frames: Frames, region: Region, index: int, drawn: npt.NDArray[np.bool_] | None, *, prompted: bool
+) -> Image.Image:
     z = int(region.prompts.slices[index])
     height, width = frames.shape[1:]
     # Isotropic pixels, whatever the voxel's shape; the tile's height is fixed.
@@ -51,7 +60,8 @@ def _tile(frames: Frames, region: Region, index: int, drawn: npt.NDArray[np.bool
         pixels[_outline(drawn, size)] = DRAWN_RGB
     pixels[_outline(region.plane(z), size)] = REGION_RGB
     tile = Image.fromarray(pixels)
-    _draw_prompt(tile, region.prompts.prompts[index], size[0] / width, size[1] / height)
+    if prompted:
+        _draw_prompt(tile, region.prompts.prompts[index], size[0] / width, size[1] / height)
     return tile
 
 

@@ -25,6 +25,7 @@ from engram.pipeline.embedded import Embedded, save_embedded
 from engram.pipeline.patients import PatientImages, open_patient
 from engram.pipeline.requests import (
     Request,
+    picture_of,
     protocol_fields,
     protocol_of,
     readouts_of,
@@ -144,7 +145,7 @@ class _Modality:
             _Worker.backbone, frames, wanted, protocol, batch=config.embedding.batch, progress=self._tell
         )
         for roi, region in regions.items():
-            picture = contact_sheet(frames, region, found[roi].get(QUALITY))
+            picture = contact_sheet(frames, region, protocol, found[roi].get(QUALITY))
             for r in asked:
                 if r.roi == roi:
                     _store(r, found[roi][r.readout], len(region.prompts), picture)
@@ -171,8 +172,3 @@ def _store(request: Request, arrays: Arrays, slices: int, picture: bytes) -> Non
     }
     shown = picture if request.readout == picture_of(config) else None
     EmbeddingStore(config.store_dir).save(request.key, StoredReadOut(dict(arrays), about), shown)
-
-
-def picture_of(config: StudyConfig) -> str:
-    """The read-out that carries the picture of what was read."""
-    return QUALITY if config.embedding.quality else config.embedding.readouts[0]

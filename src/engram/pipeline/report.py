@@ -7,10 +7,10 @@ from pathlib import Path
 from engram.config import StudyConfig
 from engram.evaluation.results import StudyResults, load_results
 from engram.memory.store import EmbeddingStore
-from engram.pipeline.embed import picture_of
 from engram.pipeline.embedded import saved_embedded
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.quality_pictures import Keys, study_pictures
+from engram.pipeline.requests import picture_of
 from engram.report.page import Picture, StudyPicture, write_report
 
 

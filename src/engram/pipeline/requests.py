@@ -147,3 +147,8 @@ def protocol_fields(config: StudyConfig, backbone: Backbone) -> dict[str, Any]:
 def _in_words(readout: str, config: StudyConfig) -> str:
     n = config.embedding.final_entries
     return f"final {n} memory entries" if readout == "final" else readout
+
+
+def picture_of(config: StudyConfig) -> str:
+    """The read-out that carries the picture of what was read."""
+    return QUALITY if config.embedding.quality else config.embedding.readouts[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from engram.memory.drawn import pack
@@ -20,8 +21,10 @@ def _region(n_slices: int, spacing_mm: tuple[float, float, float], **choices: ob
     return Region(slice_prompts(mask, Protocol(stride=1, **choices), spacing_mm), mask, spacing_mm)
 
 
-def _sheet(region: Region, quality: dict[str, np.ndarray] | None = None) -> Image.Image:
-    png = contact_sheet(np.zeros(region.mask.shape, np.uint8), region, quality)
+def _sheet(
+    region: Region, quality: dict[str, np.ndarray] | None = None, protocol: Protocol | None = None
+) -> Image.Image:
+    png = contact_sheet(np.zeros(region.mask.shape, np.uint8), region, protocol or Protocol(), quality)
     return Image.open(io.BytesIO(png))
 
 
@@ -50,6 +53,13 @@ def test_without_a_box_the_region_is_outlined() -> None:
     image = _sheet(_region(1, (1, 1, 1), prompt="mask"))
     assert _where(image, REGION_RGB) == (50, 149, 100, 199)
     assert not (np.asarray(image) == PROMPT_RGB).all(axis=2).any()
+
+
+@pytest.mark.parametrize(("direction", "first"), [("down", True), ("up", False)])
+def test_a_slice_that_is_tracked_shows_no_prompt(direction: str, first: bool) -> None:
+    image = np.asarray(_sheet(_region(3, (5, 1, 1)), protocol=Protocol(prompting="first", direction=direction)))
+    shown = [(tile == PROMPT_RGB).all(axis=2).any() for tile in np.split(image, 3, axis=1)]
+    assert shown == [first, False, not first]
 
 
 def test_points_are_dots_on_their_pixels() -> None:

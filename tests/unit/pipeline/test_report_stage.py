@@ -11,8 +11,8 @@ import pytest
 from engram.config import StudyConfig
 from engram.memory.store import EmbeddingStore
 from engram.pipeline import report as stage
-from engram.pipeline.embed import picture_of
 from engram.pipeline.folders import RunFolder
+from engram.pipeline.requests import picture_of
 
 Given = dict[str, Any]
 Keys = dict[str, dict[str, str]]
