@@ -7,7 +7,7 @@ from engram.report.formats import joined
 
 _PROMPTING = {
     "all": "every slice read was prompted before the pass began",
-    "interleaved": "each slice was prompted in its turn, after the slices above it had been read",
+    "interleaved": "each slice was prompted in its turn, after the slices before it had been read",
     "every_k": "every k-th slice read was prompted in its turn, and the mask was followed through the others",
     "first": "only the first slice was prompted, and its mask was followed through the others",
 }
@@ -19,8 +19,9 @@ _HEADS = {
         "survival model (averaging head)."
     ),
     "PCA": (
-        "Vectors of the memory were standardised and reduced to their first principal components, both learned "
-        "from the training patients (PCA head)."
+        "Vectors of the memory were z-scored, what a patient lacks being set to the training mean, and reduced to "
+        "at most {components} principal components of each scan, scaled to unit variance; all of it was learned from "
+        "the training patients (PCA head), and ridge Cox read it, beside the covariates where a row sees them."
     ),
 }
 
@@ -53,7 +54,7 @@ def _images(results: StudyResults) -> str:
         words = _PROMPTING.get(how.split(",")[0], "see the protocol below")
         sentences.append(f"Prompting was {how}: {words}.")
     if "prompt" in protocol:
-        sentences.append(f"The prompt was the {protocol['prompt']}.")
+        sentences.append(f"The prompt: {protocol['prompt']}.")
     sentences += _windows(protocol)
     if "read_out" in protocol:
         sentences.append(f"Read out of the memory of an image: {protocol['read_out']}.")
@@ -89,7 +90,7 @@ def _models(results: StudyResults) -> str:
     heads = sorted({row.head for row in rows} - {"-"})
     fusions = sorted({row.fusion for row in rows} - {"-"})
     survivals = sorted({row.survival for row in rows} - {"-"})
-    sentences = [_HEADS[head] for head in heads]
+    sentences = [_HEADS[head].format(**results.provenance.training) for head in heads]
     if fusions:
         sentences.append(f"Inputs of several kinds were joined by {joined(fusions)}.")
     if survivals:
@@ -98,7 +99,7 @@ def _models(results: StudyResults) -> str:
     if "DeepSurv" in survivals:
         sentences += _deepsurv(settings)
     if "ridge Cox" in survivals:
-        sentences.append(f"The ridge penalty of the Cox model was {settings['cox_penalty']}.")
+        sentences.append(f"The ridge penalty of every Cox model was {settings['cox_penalty']}.")
     if any(row.family != "image" for row in rows):
         sentences += _covariates(results.provenance)
     return " ".join(sentences)
