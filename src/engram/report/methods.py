@@ -20,8 +20,8 @@ _HEADS = {
     ),
     "PCA": (
         "Vectors of the memory were z-scored, what a patient lacks being set to the training mean, and reduced to "
-        "at most {components} principal components of each scan, scaled to unit variance; all of it was learned from "
-        "the training patients (PCA head), and ridge Cox read it, beside the covariates where a row sees them."
+        "at most {components} principal components of each scan, scaled to unit variance, all learned from the "
+        "training patients (PCA head); ridge Cox read them, beside the covariates where a row sees those."
     ),
 }
 
