@@ -1,6 +1,6 @@
 """Does it matter what is kept of the memory? The paper's read-out and others, where lesions lie in the spine.
 
-    python benchmarks/readouts.py [--folder FOLDER] [--cohorts 10] [--patients 100] [--workers 2]
+    python benchmarks/readouts.py [--folder FOLDER] [--cohorts 10] [--patients 100] [--hazard-from lesions]
 
 Synthetic cohorts whose hazard comes from lesions anywhere in the spine: PET and its dilated spine are read once,
 and each row is cross-validated on the same folds: the averaging CNN on the final memory entries (the paper) and on
@@ -31,17 +31,22 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/readouts"))
     parser.add_argument("--cohorts", type=int, default=10)
     parser.add_argument("--patients", type=int, default=100)
+    parser.add_argument("--hazard-from", choices=["lesions", "both"], default="lesions")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    found = [
-        _rows(options.folder / f"seed{seed}", options.patients, seed, options.workers)
-        for seed in range(options.cohorts)
-    ]
+    found = [_rows(options, seed) for seed in range(options.cohorts)]
     _print(found, options.patients)
 
 
-def _rows(folder: Path, patients: int, seed: int, workers: int) -> list[RowResult]:
-    settings = PhantomSettings(n_patients=patients, seed=seed, lesion_site="spine", faults=False)
+def _rows(options: argparse.Namespace, seed: int) -> list[RowResult]:
+    settings = PhantomSettings(
+        n_patients=options.patients,
+        seed=seed,
+        lesion_site="spine",
+        hazard_from=options.hazard_from,
+        faults=False,
+    )
+    folder, workers = options.folder / f"seed{seed}", options.workers
     study = write_cohort(folder, settings, workers=workers)
     content = yaml.safe_load(study.read_text())
     content["rois"] = {"spine": {"region": "spine_dilated"}}

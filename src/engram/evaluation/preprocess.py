@@ -81,8 +81,8 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
     max_missing: a covariate missing in a larger share of the training patients is dropped.
     components: the most principal components of a vector read-out.
     After `fit`: columns_ (fitted ColumnTransformer or None), kept_ (bool, its columns that vary in training),
-    maps_ (MapStatistics by modality), vectors_ (Components by modality), notes_ (what was dropped, and why; what
-    the components hold).
+    maps_ (MapStatistics by modality), vectors_ (Components by modality), notes_ (what was dropped or
+    imputed, and why).
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
             found = Components.of(checked_vectors(features, key), self.components)
         except CohortError as error:
             raise CohortError(f"{name}: {error}. Leave '{key.readout}' out of embedding.readouts.") from error
-        self.notes_ += (f"{name}: {found.in_words}",)
+        self.notes_ += (f"{name}: {found.losses}",) if found.losses else ()
         return found
 
     def _maps(self, features: PatientFeatures, key: EmbeddingKey) -> FloatArray:

@@ -97,13 +97,13 @@ class Components:
             return np.asarray(standard @ self.axes.T / self.scale, dtype=np.float32)
 
     @property
-    def in_words(self) -> str:
-        """How many, of how much. Shares in steps of 5 %, so that folds can share a note."""
-        dropped = int((~self.kept).sum())
-        share, count = _about(self.explained), len(self.kept)
-        parts = [f"{len(self.scale)} components hold {share} of the variance of {count} numbers"]
-        parts += [f"{dropped} dropped: missing or the same in all training patients"] if dropped else []
-        parts += [f"{_about(self.imputed)} of the values missing, imputed by the mean"] if self.imputed else []
+    def losses(self) -> str:
+        """What was dropped or imputed, empty where nothing was. Shares in steps of 5 %: folds can share a note."""
+        dropped, count = int((~self.kept).sum()), len(self.kept)
+        parts = [f"{dropped} of {count} numbers dropped: missing or the same in all training patients"] * bool(
+            dropped
+        )
+        parts += [f"{_about(self.imputed)} of the values missing, imputed by the mean"] * bool(self.imputed)
         return "; ".join(parts)
 
 

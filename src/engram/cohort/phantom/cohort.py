@@ -64,7 +64,7 @@ def draw_cohort(settings: PhantomSettings) -> PhantomCohort:
     patients = tuple(_draw_patient(settings, k, clinical[k], fault) for k, fault in enumerate(faults))
     truth = TrueLogHazard(
         _scaled([c.log_hazard for c in clinical], settings.clinical_strength, settings.n_patients),
-        _scaled(_imaging_part(patients, settings.n_patients), settings.imaging_strength, settings.n_patients),
+        _scaled(_imaging_part(patients, settings), settings.imaging_strength, settings.n_patients),
     )
     outcome = draw_outcome(
         truth,
@@ -114,10 +114,12 @@ def _draw_chance(settings: PhantomSettings, count: int) -> Chance:
     return Chance(np.array([rng.exponential() for rng in luck]), np.array([rng.random() for rng in luck]))
 
 
-def _imaging_part(patients: Sequence[Patient], n_calibrated: int) -> Vector:
-    """Diffuse and focal disease in equal parts."""
-    diffuse = _scaled([p.disease.diffuse for p in patients], 1.0, n_calibrated)
-    return diffuse + _scaled([p.disease.focal_burden for p in patients], 1.0, n_calibrated)
+def _imaging_part(patients: Sequence[Patient], settings: PhantomSettings) -> Vector:
+    """Diffuse and focal disease in equal parts, or focal disease alone."""
+    focal = _scaled([p.disease.focal_burden for p in patients], 1.0, settings.n_patients)
+    if settings.hazard_from == "lesions":
+        return focal
+    return focal + _scaled([p.disease.diffuse for p in patients], 1.0, settings.n_patients)
 
 
 def _scaled(values: Sequence[float] | Vector, strength: float, n_calibrated: int) -> Vector:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 LesionSite = Literal["anywhere", "spine"]
+HazardFrom = Literal["both", "lesions"]
 
 PHANTOM_VERSION = 1  # raised with every change of what is drawn, so that older patients are made again
 
@@ -23,6 +24,8 @@ class PhantomSettings:
     median_months: median of the observed times of the n patients (paper 2.1: 30 months).
     clinical_strength, imaging_strength: standard deviation over the cohort of each part of the true log-hazard.
     lesion_site: 'anywhere' in the skeleton, or only in the 'spine' (vertebrae and sacrum).
+    hazard_from: the imaging part is of diffuse and focal disease in equal parts ('both'), or of 'lesions' alone:
+      diffuse disease is in every marrow, so any slice tells of it; a lesion is where it is.
     faults: add six patients that no analysis can use, one or two of each kind (see `FAULTS` in cohort.py).
     Raises ValueError for a value out of range.
     """
@@ -36,6 +39,7 @@ class PhantomSettings:
     clinical_strength: float = 0.72
     imaging_strength: float = 0.72
     lesion_site: LesionSite = "anywhere"
+    hazard_from: HazardFrom = "both"
     faults: bool = True
 
     def __post_init__(self) -> None:
@@ -55,5 +59,7 @@ class PhantomSettings:
                 raise ValueError(f"{name} is {getattr(self, name)}: use 0 (none) to 5")
         if not (math.isfinite(self.median_months) and self.median_months >= 1):
             raise ValueError(f"median_months is {self.median_months}: use 1 or more")
+        if self.hazard_from not in ("both", "lesions"):
+            raise ValueError(f"hazard_from is {self.hazard_from!r}: use 'both' or 'lesions'")
         if self.lesion_site not in ("anywhere", "spine"):
             raise ValueError(f"lesion_site is {self.lesion_site!r}: use 'anywhere' or 'spine'")

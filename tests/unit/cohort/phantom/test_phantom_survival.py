@@ -53,6 +53,17 @@ def test_without_strength_the_truth_knows_nothing() -> None:
     assert c.imaging == c.total > 0.6
 
 
+def test_a_hazard_of_lesions_knows_nothing_of_diffuse_disease() -> None:
+    alone = cohort(400, hazard_from="lesions")
+    focal = np.array([p.disease.focal_burden for p in alone.patients])
+    diffuse = np.array([p.disease.diffuse for p in alone.patients])
+    assert np.corrcoef(alone.truth.imaging, focal)[0, 1] == pytest.approx(1)
+    assert abs(np.corrcoef(alone.truth.imaging, diffuse)[0, 1]) < 0.15
+    both = cohort(400)
+    assert np.corrcoef(both.truth.imaging, diffuse)[0, 1] > 0.5
+    assert [p.disease for p in both.patients] == [p.disease for p in alone.patients]
+
+
 def test_higher_log_hazard_means_earlier_events() -> None:
     risk = np.array([2.0, 1.0, 0.0, -1.0, -2.0])
     truth = TrueLogHazard(risk, np.zeros(5))
