@@ -104,7 +104,7 @@ def why_not_drawn(groups: RiskGroups) -> str | None:
     )
 
 
-def sees_the_bone(groups: Sequence[DrawnMasks], *, untrained: bool) -> str:
+def sees_the_region(groups: Sequence[DrawnMasks], *, untrained: bool) -> str:
     """In how many readings the drawn mask reaches the limit; that is nothing where weights were not trained."""
     n, flagged, limit = sum(g.n for g in groups), sum(g.flagged for g in groups), groups[0].limit
     one = "one scan of one patient, read for one region"
@@ -112,7 +112,7 @@ def sees_the_bone(groups: Sequence[DrawnMasks], *, untrained: bool) -> str:
     if not untrained:
         return f"{found}; the other {flagged} are flagged." if flagged else f"{found}."
     if flagged == n:
-        return f"{found}: the model does not see the bone; it was not trained."
+        return f"{found}: the model does not see the region; it was not trained."
     return f"{found}, by chance and by the prompt alone: the model was not trained."
 
 

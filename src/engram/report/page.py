@@ -92,7 +92,7 @@ def _contents(
         ("risk-groups", "Risk groups", groups),
         ("folds", "Folds", True),
         ("pictures", "What the model reads", pictures),
-        ("drawn-masks", "Does the model see the bone?", "drawn_masks" in tables),
+        ("drawn-masks", "Does the model see the region?", "drawn_masks" in tables),
         ("methods", "Methods", True),
         ("provenance", "Provenance", True),
         ("reading", "How to read this page", True),
