@@ -16,6 +16,7 @@ from engram.outcome import SurvivalOutcome
 FloatArray = npt.NDArray[np.floating]
 
 # Other warnings of lifelines guess at trouble from the look of the data; with a penalty it mostly does not come.
+_FIRST_STEPS = (0.95, 0.5, 0.1)  # lifelines' own, then smaller
 _FAILURES = ("Newton-Raphson", "log-likelihood is getting suspiciously")
 
 
@@ -32,7 +33,7 @@ class RidgeCox:
     def fit(self, X: FloatArray, y: npt.NDArray[np.void]) -> RidgeCox:
         """X: (n, d) finite, no constant column; y: structured (event, time).
 
-        Raises CohortError where nobody had the event, or where the fit did not converge: there is no second guess.
+        Raises CohortError where nobody had the event, or where the fit did not converge.
         """
         outcome = SurvivalOutcome.from_structured(y)
         if X.ndim != 2 or X.shape[1] == 0 or len(X) != len(outcome):
@@ -55,13 +56,14 @@ class RidgeCox:
 
 
 def _converged(penalty: float, frame: pd.DataFrame) -> CoxPHFitter:
-    fitter = CoxPHFitter(penalizer=penalty, l1_ratio=0.0)
+    """Newton's full steps may circle around the optimum; smaller ones reach the same, for it is the only one."""
+    for step in _FIRST_STEPS[:-1]:
+        try:
+            return _fitted(penalty, frame, step)
+        except (ConvergenceError, ConvergenceWarning):
+            continue
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            for failure in _FAILURES:
-                warnings.filterwarnings("error", f"(?s).*{failure}", ConvergenceWarning)
-            fitter.fit(frame, "time", "event")
+        return _fitted(penalty, frame, _FIRST_STEPS[-1])
     except (ConvergenceError, ConvergenceWarning) as error:
         first = str(error).strip().splitlines()[0]
         raise CohortError(
@@ -69,4 +71,13 @@ def _converged(penalty: float, frame: pd.DataFrame) -> CoxPHFitter:
             f"{int(frame['event'].sum())} events ({first}). Set a larger training.cox_penalty, or fewer covariates "
             "or training.components."
         ) from error
+
+
+def _fitted(penalty: float, frame: pd.DataFrame, step: float) -> CoxPHFitter:
+    fitter = CoxPHFitter(penalizer=penalty, l1_ratio=0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for failure in _FAILURES:
+            warnings.filterwarnings("error", f"(?s).*{failure}", ConvergenceWarning)
+        fitter.fit(frame, "time", "event", fit_options={"step_size": step})
     return fitter

@@ -5,6 +5,7 @@ import pytest
 
 from engram.errors import CohortError
 from engram.outcome import SurvivalOutcome
+from engram.survival import ridge_cox
 from engram.survival.ridge_cox import RidgeCox
 
 
@@ -50,6 +51,19 @@ def test_separated_patients_do_not_defeat_the_penalty():
     time = np.arange(1.0, 41.0)
     y = SurvivalOutcome(np.ones(40, dtype=bool), time).to_structured()
     assert RidgeCox(0.1).fit(-time[:, None] / 10, y).coefficients[0] > 0
+
+
+def test_full_steps_that_circle_are_followed_by_smaller_ones(monkeypatch):
+    rng = np.random.default_rng(89)
+    X = np.exp(2 * rng.normal(size=(60, 2)))  # a few patients far from all others
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    y = SurvivalOutcome(np.ones(60, dtype=bool), rng.exponential(np.exp(-X[:, 0])) + 0.01).to_structured()
+    found = RidgeCox(0.1).fit(X, y).coefficients
+    monkeypatch.setattr(ridge_cox, "_FIRST_STEPS", (0.1,))
+    np.testing.assert_allclose(found, RidgeCox(0.1).fit(X, y).coefficients, rtol=1e-4)
+    monkeypatch.setattr(ridge_cox, "_FIRST_STEPS", (0.95,))
+    with pytest.raises(CohortError, match="did not converge"):
+        RidgeCox(0.1).fit(X, y)
 
 
 def test_no_event_and_no_convergence_are_refused(monkeypatch):
