@@ -112,7 +112,7 @@ class Embedding(_Section):
     stride: int = Field(2, ge=1, description="every second slice with mask (paper 2.3.1)")
     direction: Literal["down", "up", "both"] = Field("down", description="down the body, up, or a pass each way")
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="bfloat16: autocast, the authors' setting on a GPU; it changes memories by 5 to 16 %"
+        "float32", description="bfloat16: autocast, the authors' setting on a GPU; it changes every number"
     )
     readouts: tuple[ReadOutName, ...] = Field(("final",), min_length=1, description="what is kept of the memory")
     final_entries: int = Field(2, ge=1, description="memory entries of the final read-out (paper: 2)")

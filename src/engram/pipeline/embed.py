@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from engram.cohort.records import PatientRecord
 from engram.config import Modality, StudyConfig
 from engram.errors import ImagingError
@@ -49,7 +51,7 @@ def embed(config: StudyConfig, checked: CheckedCohort, *, workers: int, console:
     backbone, store = _load(config), EmbeddingStore(config.store_dir)
     records, digests = checked.cohort.records, checked.digests
     all_jobs = [_Job(r, requests_of(config, digests[r.patient_id], backbone)) for r in records]
-    jobs = [job for job in (_unfinished(job, store) for job in all_jobs) if job.requests]
+    jobs = [job for job in (_unfinished(job, store, picture_of(config)) for job in all_jobs) if job.requests]
     console.say(f"Embedding with {backbone.name}: {len(jobs)} of {len(all_jobs)} patients to do")
     if jobs:
         with store.in_use(), console.stage("Embedding") as progress:
@@ -70,8 +72,14 @@ def embed(config: StudyConfig, checked: CheckedCohort, *, workers: int, console:
     return made
 
 
-def _unfinished(job: _Job, store: EmbeddingStore) -> _Job:
-    return _Job(job.record, tuple(request for request in job.requests if not store.sound(request.key)))
+def _unfinished(job: _Job, store: EmbeddingStore, pictured: str) -> _Job:
+    """What is absent or damaged, or lacks the picture that the read-out `pictured` shall have."""
+
+    def finished(request: Request) -> bool:
+        has_picture = request.readout != pictured or store.picture_path(request.key).is_file()
+        return has_picture and store.sound(request.key)
+
+    return _Job(job.record, tuple(request for request in job.requests if not finished(request)))
 
 
 def _describe(
@@ -116,13 +124,15 @@ def _embed_patient(job: _Job) -> None:
     patient = open_patient(job.record, config)
     modalities = [m for m in config.modalities if any(r.modality == m for r in job.requests)]
     for done, modality in enumerate(modalities):
-        _Modality(patient, modality, job.requests, done / len(modalities), 1 / len(modalities)).embed()
+        share = 1 / len(modalities)
+        _Modality(job.record.patient_id, patient, modality, job.requests, done * share, share).embed()
 
 
 @dataclass(frozen=True)
 class _Modality:
     """One scan of one patient. before, share: of the job's work, for its progress."""
 
+    patient_id: str
     patient: PatientImages
     modality: Modality
     requests: tuple[Request, ...]
@@ -148,11 +158,23 @@ class _Modality:
             picture = contact_sheet(frames, region, protocol, found[roi].get(QUALITY))
             for r in asked:
                 if r.roi == roi:
+                    self._check_finite(r, found[roi][r.readout])
                     _store(r, found[roi][r.readout], len(region.prompts), picture)
 
     def _region(self, roi: str, protocol: Protocol) -> Region:
         mask, spacing_mm = self.patient.masks[roi], self.patient.pair.grid.spacing_mm
         return Region(slice_prompts(mask, protocol, spacing_mm), mask, spacing_mm, self.patient.parts)
+
+    def _check_finite(self, request: Request, arrays: Arrays) -> None:
+        """NaN has a meaning in `regions` alone; anywhere else a model that gives it sees nothing."""
+        for name, values in arrays.items():
+            if request.readout != "regions" and not np.isfinite(values).all():
+                raise ImagingError(
+                    self.patient_id,
+                    f"the model's reading of {request.modality}, {request.roi} is not finite",
+                    value=f"{request.readout}: {name}",
+                    mend="Check the weights with 'engram check'; with precision bfloat16, try float32.",
+                )
 
     def _tell(self, done: int, total: int) -> None:
         tell_share(self.before + self.share * done / total)

@@ -32,7 +32,8 @@ class Embedded:
 def _study_digest(config: StudyConfig, manifest_digest: str) -> str:
     """Of all in the study file that the embeddings depend on."""
     sections = config.model_dump(mode="json", include={"images", "rois", "embedding", "store", "output"})
-    sections["embedding"].pop("map_size")
+    for decides_no_embedding in ("map_size", "quality_limit"):
+        sections["embedding"].pop(decides_no_embedding)
     return digest({"sections": sections, "modalities": config.modalities, "manifest": manifest_digest})
 
 

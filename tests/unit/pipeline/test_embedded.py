@@ -41,3 +41,10 @@ def test_wrong_types_are_damage_too(made) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "keys": {"P1": None}}))
     with pytest.raises(StorageError, match="damaged"):
         load_embedded(config, "m")
+
+
+def test_a_limit_that_decides_no_embedding_asks_for_none_anew(made) -> None:
+    save_embedded(MADE, made.config(embedding={"quality_limit": 0.5}), "m")
+    assert load_embedded(made.config(embedding={"quality_limit": 0.9}), "m") == MADE
+    with pytest.raises(CohortError, match="has changed since"):
+        load_embedded(made.config(embedding={"stride": 3}), "m")
