@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,19 @@ def drawn_area_mm2(
 
 def coverage(plane: Plane, grid: tuple[int, int]) -> npt.NDArray[np.float64]:
     """Share of each cell of a memory's grid that the mask covers, 0 to 1: (h, w), for the whole frame is resized to
-    the model's square."""
-    pooled = functional.adaptive_avg_pool2d(torch.from_numpy(plane.astype(np.float64))[None], grid)
-    return np.asarray(pooled[0].numpy())
+    the model's square. Exact: a pixel that lies in several cells counts in each by its area there."""
+    rows, columns = (_overlap(cells, pixels) for cells, pixels in zip(grid, plane.shape, strict=True))
+    return np.asarray(rows @ plane.astype(np.float64) @ columns.T)
+
+
+@lru_cache(maxsize=16)
+def _overlap(cells: int, pixels: int) -> npt.NDArray[np.float64]:
+    """Share of each cell (cells, pixels) that each pixel makes up, along one axis; rows add up to 1."""
+    edges = np.arange(cells + 1) * (pixels / cells)
+    left, right = edges[:-1, None], edges[1:, None]
+    pixel = np.arange(pixels)[None]
+    covered = np.clip(np.minimum(right, pixel + 1) - np.maximum(left, pixel), 0.0, None)
+    return np.asarray(covered * (cells / pixels))
 
 
 def pack(masks: list[Plane]) -> npt.NDArray[np.uint8]:

@@ -129,6 +129,16 @@ def test_quality_is_the_dice_of_what_was_drawn(
     assert np.array_equal(drawn_planes(found["quality"]), whole.logits > 0)
 
 
+@pytest.mark.parametrize("shape", [(62, 40), (8, 109), (3, 5), (32, 64)])
+def test_coverage_is_the_exact_share_of_each_cell(shape: tuple[int, int]) -> None:
+    plane, grid = np.random.default_rng(0).random(shape) < 0.4, (8, 16)
+    # Cut every pixel into as many pieces as there are cells, so that cells are whole numbers of pieces.
+    fine = np.kron(plane, np.ones(grid)).reshape(grid[0], shape[0], grid[1], shape[1])
+    found = coverage(plane, grid)
+    np.testing.assert_allclose(found, fine.mean(axis=(1, 3)), atol=1e-12)
+    assert found.mean() == pytest.approx(plane.mean())
+
+
 def test_parts_are_named_by_the_scheme() -> None:
     labels = np.array([0, 25, 27, 32, 44, 50, 69, 71, 73, 75, 77, 91, 92, 116, 117, 79])
     names = ["none" if i == 0 else PARTS[i - 1] for i in part_map(labels, scheme="totalsegmentator_v2")]
