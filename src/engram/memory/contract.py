@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,8 @@ class Prompt:
     """What is shown of the region on one slice: labelled points (a box is two of them) or a mask.
 
     points: float32 (k, 2), x and y in pixels of the frame; labels: int32 (k,) in SAM 2's code: 1 inside, 0 outside,
-    2 and 3 the corners of a box. mask: bool (h, w) on the frame. Raises ValueError unless it is one of both.
+    2 and 3 the corners of a box. mask: bool (h, w) on the frame. Raises ValueError unless it is one of both, on
+    coordinates that are not finite, a box of which one end lies before its start, no points or an empty mask.
     """
 
     points: npt.NDArray[np.float32] | None = None
@@ -33,13 +34,17 @@ class Prompt:
     def __post_init__(self) -> None:
         if (self.points is None) == (self.mask is None) or (self.points is None) != (self.labels is None):
             raise ValueError("a prompt is either points with their labels or a mask")
-        if self.points is not None and self.labels is not None and self.points.shape != (len(self.labels), 2):
-            raise ValueError(f"points must be ({len(self.labels)}, 2), one a label, not {self.points.shape}")
+        if self.points is not None and self.labels is not None:
+            _check_points(self.points, self.labels)
+        if self.mask is not None:
+            _check_mask(self.mask)
+        if self.box is not None and (self.box[2:] < self.box[:2]).any():
+            raise ValueError(f"a box is x0, y0, x1, y1 with x0 <= x1 and y0 <= y1, not {self.box.tolist()}")
 
     @classmethod
     def of_box(cls, box: npt.ArrayLike) -> Prompt:
         """A box as x0, y0, x1, y1 in pixels of the frame."""
-        corners = np.asarray(box, dtype=np.float32)
+        corners = plain_floats(box, "a box")
         if corners.shape != (4,):
             raise ValueError(f"a box is x0, y0, x1, y1, not {corners.shape}")
         return cls(corners.reshape(2, 2), np.array(_CORNERS, dtype=np.int32))
@@ -47,7 +52,9 @@ class Prompt:
     @classmethod
     def of_points(cls, points: npt.ArrayLike) -> Prompt:
         """Points inside the region: (k, 2), x and y in pixels of the frame."""
-        inside = np.asarray(points, dtype=np.float32)
+        inside = plain_floats(points, "points")
+        if inside.ndim != 2:
+            raise ValueError(f"points must be (k, 2), x and y, not {inside.shape}")
         return cls(inside, np.full(len(inside), _INSIDE, dtype=np.int32))
 
     @classmethod
@@ -56,11 +63,47 @@ class Prompt:
         return cls(mask=mask)
 
     @property
+    def kind(self) -> Literal["box", "points", "mask"]:
+        """What it shows."""
+        if self.mask is not None:
+            return "mask"
+        return "points" if self.box is None else "box"
+
+    @property
     def box(self) -> npt.NDArray[np.float32] | None:
         """x0, y0, x1, y1 where the prompt is a box."""
         if self.points is None or self.labels is None or tuple(self.labels) != _CORNERS:
             return None
         return self.points.reshape(4)
+
+
+def plain_floats(values: object, what: str) -> npt.NDArray[np.float32]:
+    """Numbers as float32. Raises ValueError, which names `what`, on anything but integers and floats, and where one
+    is not finite in float32."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"{what} must be numbers, not {array.dtype}")
+    with np.errstate(over="ignore"):
+        floats = array.astype(np.float32)
+    if not np.isfinite(floats).all():
+        raise ValueError(f"{what} must be finite: {array[~np.isfinite(floats)].tolist()[:4]} among them")
+    return floats
+
+
+def _check_points(points: npt.NDArray[np.float32], labels: npt.NDArray[np.int32]) -> None:
+    if points.shape != (len(labels), 2):
+        raise ValueError(f"points must be ({len(labels)}, 2), one a label, not {points.shape}")
+    if len(points) == 0:
+        raise ValueError("a prompt needs at least one point")
+    plain_floats(points, "points")
+
+
+def _check_mask(mask: npt.NDArray[np.bool_]) -> None:
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.ndim != 2:
+        found = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise ValueError(f"a mask must be a NumPy array, bool (h, w), not {found}")
+    if not mask.any():
+        raise ValueError("the mask of a prompt is empty: leave out the slices without any")
 
 
 @dataclass(frozen=True)

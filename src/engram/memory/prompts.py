@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from engram.memory.contract import Prompt
+from engram.memory.contract import Prompt, plain_floats
 from engram.memory.protocol import Protocol
 from engram.roi.boxes import SliceBoxes, slice_boxes
 from engram.roi.regions import Mask
@@ -46,8 +46,10 @@ def slice_prompts(mask: Mask, protocol: Protocol, spacing_mm: Spacing) -> SliceP
 
     mask: bool (z, y, x), z towards superior; spacing_mm: (z, y, x). A jittered or random box is drawn from the
     protocol's seed, the slice and its tight box: the same mask gives the same prompts, another one others.
-    Raises ValueError where the mask is empty or not 3-D.
+    Raises ValueError where the mask is empty, not bool or not 3-D.
     """
+    if mask.dtype != np.bool_:
+        raise ValueError(f"the mask of a region must be bool (z, y, x), not {mask.dtype}: give `mask > 0`")
     read = slice_boxes(mask, stride=protocol.stride)
     planes = mask[::-1][read.slices]
     if protocol.prompt == "mask":
@@ -139,3 +141,51 @@ def points_inside(plane: npt.NDArray[np.bool_], n: int, spacing_mm: Spacing) -> 
         gaps_mm = np.linalg.norm(where_mm[:, None] - where_mm[chosen], axis=2).min(axis=1)
         chosen.append(int(np.argmax(gaps_mm)))
     return np.stack([columns[chosen], rows[chosen]], axis=1).astype(np.float32)
+
+
+def checked_prompts(
+    given: npt.ArrayLike | Sequence[Prompt], frames_shape: tuple[int, ...], protocol: Protocol
+) -> Sequence[Prompt]:
+    """The prompt of each frame, from boxes (n, 4) or from n prompts.
+
+    frames_shape: (n, h, w). Raises ValueError where they are not n, not numbers, not of the kind that the protocol
+    declares, or not on the frame.
+    """
+    prompts = _as_prompts(given, frames_shape[0], protocol)
+    if len(prompts) != frames_shape[0]:
+        raise ValueError(f"prompts must be {frames_shape[0]}, one a frame, not {len(prompts)}")
+    wanted = protocol.prompt if protocol.prompt in ("mask", "points") else "box"
+    for i, prompt in enumerate(prompts):
+        if prompt.kind != wanted:
+            raise ValueError(
+                f"prompt {i} is of kind {prompt.kind}; protocol.prompt {protocol.prompt!r} takes {wanted}"
+            )
+        _check_on_frame(prompt, i, frames_shape[1:])
+    return prompts
+
+
+def _as_prompts(given: npt.ArrayLike | Sequence[Prompt], n: int, protocol: Protocol) -> list[Prompt]:
+    if isinstance(given, Sequence) and any(isinstance(one, Prompt) for one in given):
+        others = [f"{i} ({type(one).__name__})" for i, one in enumerate(given) if not isinstance(one, Prompt)]
+        if others:
+            raise ValueError(f"prompts and other things are mixed: no prompt is {', '.join(others[:5])}")
+        return [one for one in given if isinstance(one, Prompt)]
+    boxes = plain_floats(given, "boxes")
+    if boxes.shape != (n, 4):
+        raise ValueError(f"boxes must be ({n}, 4), one a frame, not {boxes.shape}")
+    if protocol.prompt in ("mask", "points"):
+        raise ValueError(f"a protocol of {protocol.prompt} must be given prompts, not boxes: see slice_prompts")
+    return [Prompt.of_box(box) for box in boxes]
+
+
+def _check_on_frame(prompt: Prompt, number: int, frame_shape: tuple[int, ...]) -> None:
+    height, width = frame_shape
+    if prompt.mask is not None and prompt.mask.shape != (height, width):
+        raise ValueError(f"the mask of prompt {number} is {prompt.mask.shape}, its frame {(height, width)}")
+    if prompt.points is not None:
+        low, high = prompt.points.min(axis=0), prompt.points.max(axis=0)
+        if (high < 0).any() or (low >= (width, height)).any():
+            raise ValueError(
+                f"prompt {number} lies outside its frame of {width} x {height} pixels: x {low[0]:g} to "
+                f"{high[0]:g}, y {low[1]:g} to {high[1]:g}"
+            )

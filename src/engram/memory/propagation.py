@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +35,15 @@ class PropagationState:
     first: Remembered | None = None
     tracked: tuple[Remembered, ...] = ()
 
+    def after(self, latest: Remembered, bank_length: int) -> PropagationState:
+        """The state once this slice was read, too. bank_length: slices that a later one can look back on."""
+        n_read = self.n_read + 1
+        if self.n_read == 0:
+            return PropagationState(n_read, latest)
+        if self.first is None:  # of a pass that keeps nothing
+            return PropagationState(n_read)
+        return PropagationState(n_read, self.first, (latest, *self.tracked)[:bank_length])
+
     def save(self, path: Path) -> Path:
         """Write the state as safetensors, atomically."""
         kept = [] if self.first is None else [self.first, *self.tracked]
@@ -54,15 +62,6 @@ class PropagationState:
             return cls(int(tensors["n_read"]), kept[0] if kept else None, tuple(kept[1:]))
         except (OSError, SafetensorError, KeyError) as error:
             raise StorageError(f"{path}: not the state of a propagation ({error}). Read from the start.") from error
-
-
-def state_after(read: Iterable[Remembered], bank_length: int) -> PropagationState:
-    """The state after these slices of a pass, in reading order: what lets it go on from any slice."""
-    entries = list(read)
-    if not entries:
-        return PropagationState()
-    tracked = entries[1:][::-1][:bank_length]
-    return PropagationState(len(entries), entries[0], tuple(tracked))
 
 
 class Propagation:
@@ -88,12 +87,9 @@ class Propagation:
         return reading
 
     def _after(self, latest: Remembered) -> PropagationState:
-        state, n_read = self.state, self.state.n_read + 1
         if not self._protocol.remembers:
-            return PropagationState(n_read)
-        if state.first is None:
-            return PropagationState(n_read, latest)
-        return PropagationState(n_read, state.first, (latest, *state.tracked)[: self._backbone.bank_length])
+            return PropagationState(self.state.n_read + 1)
+        return self.state.after(latest, self._backbone.bank_length)
 
     def _recall(self) -> Recall:
         state = self.state

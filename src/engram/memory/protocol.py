@@ -22,6 +22,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "precision": get_args(Precision),
     "bank_dtype": ("float32", "bfloat16"),
 }
+_WHOLE = ("every", "points", "prompt_seed", "stride", "resolution")
 _LEAST: dict[str, float] = {"every": 1, "prompt_mm": 0, "points": 1, "prompt_seed": 0, "stride": 1}
 
 
@@ -65,6 +66,11 @@ class Protocol:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}: use one of {', '.join(allowed)}")
+        for name in _WHOLE:
+            value = getattr(self, name)
+            # bool is a kind of int, and True would be read as 1. None is the model's own resolution.
+            if type(value) is not int and (name, value) != ("resolution", None):
+                raise ValueError(f"{name} must be a whole number (int), not {value!r} ({type(value).__name__})")
         for name, least in _LEAST.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
@@ -72,15 +78,22 @@ class Protocol:
     @property
     def fields(self) -> dict[str, Any]:
         """The choices that decide a number, by name: a seed is left out where nothing is drawn, and so on."""
+        prompting = self._plain_prompting
         unused = {
-            "every": self.prompting != "every_k",
+            "every": prompting != "every_k",
             "prompt_mm": self.prompt not in ("padded_box", "jittered_box"),
             "points": self.prompt != "points",
             "prompt_seed": self.prompt not in ("jittered_box", "random_box"),
             "resolution": self.resolution is None,
             "bank_dtype": self.prompting == "all",
         }
-        return {name: value for name, value in asdict(self).items() if not unused.get(name, False)}
+        decided = asdict(self) | {"prompting": prompting}
+        return {name: value for name, value in decided.items() if not unused.get(name, False)}
+
+    @property
+    def _plain_prompting(self) -> Prompting:
+        """Every slice prompted is the same reading, whichever of its two names it was asked for by."""
+        return "interleaved" if self.prompting == "every_k" and self.every == 1 else self.prompting
 
     @property
     def digest(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -117,3 +119,29 @@ def test_a_prompt_is_points_or_a_mask() -> None:
         Prompt.of_box([1, 2, 3])
     with pytest.raises(ValueError, match="as many prompts"):
         SlicePrompts(np.arange(2), ())
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (lambda: Prompt.of_points(np.zeros((0, 2))), "at least one point"),
+        (lambda: Prompt.of_points([3, 4]), r"points must be \(k, 2\)"),
+        (lambda: Prompt.of_points([[3, np.nan]]), "points must be finite"),
+        (lambda: Prompt.of_points([[3, 4j]]), "points must be numbers, not complex128"),
+        (lambda: Prompt(np.array([[1, np.inf]], np.float32), np.ones(1, np.int32)), "points must be finite"),
+        (lambda: Prompt.of_box([5, 2, 4, 3]), "x0 <= x1 and y0 <= y1"),
+        (lambda: Prompt.of_box([1, 2, 4, -np.inf]), "a box must be finite"),
+        (lambda: Prompt.of_mask(np.ones((4, 4), np.uint8)), r"bool \(h, w\), not uint8 \(4, 4\)"),
+        (lambda: Prompt.of_mask(np.ones((1, 4, 4), bool)), r"not bool \(1, 4, 4\)"),
+        (lambda: Prompt.of_mask([[True]]), "not list"),
+        (lambda: Prompt.of_mask(np.zeros((4, 4), bool)), "is empty"),
+    ],
+)
+def test_a_prompt_that_shows_nothing_is_refused(make: Callable[[], Prompt], what: str) -> None:
+    with pytest.raises(ValueError, match=what):
+        make()
+
+
+def test_a_region_that_is_not_bool_is_refused(mask: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"must be bool \(z, y, x\), not uint8"):
+        slice_prompts(mask.astype(np.uint8), Protocol(), SPACING)
