@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from engram.errors import StorageError
-from engram.files import atomic_write
+from engram.files import atomic_write, canonical_json
 from engram.memory.contract import Backbone, BankEntry, Prompt, Reading, Recall, SliceFeatures
 from engram.memory.protocol import Protocol
 
@@ -45,23 +50,64 @@ class PropagationState:
         return PropagationState(n_read, self.first, (latest, *self.tracked)[:bank_length])
 
     def save(self, path: Path) -> Path:
-        """Write the state as safetensors, atomically."""
-        kept = [] if self.first is None else [self.first, *self.tracked]
-        tensors = {"n_read": torch.tensor(self.n_read)}
-        for i, entry in enumerate(kept):
-            tensors |= {f"memory_{i}": entry.memory.contiguous(), f"pointer_{i}": entry.pointer.contiguous()}
-        return atomic_write(path, lambda stream: stream.write(save(tensors)))
+        """Write the state as safetensors, atomically, sealed with a checksum."""
+        arrays = {"n_read": np.array(self.n_read, dtype=np.int64)}
+        for i, entry in enumerate([] if self.first is None else [self.first, *self.tracked]):
+            arrays |= {f"memory_{i}": entry.memory.cpu().numpy(), f"pointer_{i}": entry.pointer.cpu().numpy()}
+        plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+        content = save(plain, metadata={_SEAL: _seal(plain)})
+        return atomic_write(path, lambda stream: stream.write(content))
 
     @classmethod
     def load(cls, path: Path) -> PropagationState:
-        """Read a state. Raises StorageError where it is absent or damaged."""
+        """Read a state. Raises StorageError where it is absent, damaged or another file."""
         try:
-            tensors = load_file(path)
-            n_kept = (len(tensors) - 1) // 2
-            kept = [Remembered(tensors[f"memory_{i}"], tensors[f"pointer_{i}"]) for i in range(n_kept)]
-            return cls(int(tensors["n_read"]), kept[0] if kept else None, tuple(kept[1:]))
-        except (OSError, SafetensorError, KeyError) as error:
+            arrays = _sealed_arrays(path)
+            n_kept = _checked_entries(arrays)
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
             raise StorageError(f"{path}: not the state of a propagation ({error}). Read from the start.") from error
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        kept = [Remembered(tensors[f"memory_{i}"], tensors[f"pointer_{i}"]) for i in range(n_kept)]
+        return cls(int(arrays["n_read"]), kept[0] if kept else None, tuple(kept[1:]))
+
+
+_SEAL = "engram_state_sha256"
+
+
+def _seal(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+    """SHA-256 (hex) over names, types, shapes and bytes."""
+    named = sorted(arrays.items())
+    sha = hashlib.sha256(canonical_json([[name, a.dtype.name, list(a.shape)] for name, a in named]).encode())
+    for _, array in named:
+        sha.update(array.tobytes())
+    return sha.hexdigest()
+
+
+def _sealed_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    with safe_open(path, framework="numpy") as content:
+        seal = (content.metadata() or {}).get(_SEAL)
+        arrays = {name: np.array(content.get_tensor(name)) for name in content.keys()}  # noqa: SIM118
+    if seal is None:
+        raise ValueError("it has no checksum of a state: another file, or of an older version")
+    if seal != _seal(arrays):
+        raise ValueError("it is damaged: its checksum is not that of its content")
+    return arrays
+
+
+def _checked_entries(arrays: Mapping[str, npt.NDArray[Any]]) -> int:
+    """How many slices are kept. Raises ValueError where names, types or shapes are not those of a state."""
+    n_kept = (len(arrays) - 1) // 2
+    expected = {"n_read", *(f"{kind}_{i}" for kind in ("memory", "pointer") for i in range(n_kept))}
+    if set(arrays) != expected:
+        raise ValueError(f"its arrays are {', '.join(sorted(arrays)) or 'none'}")
+    n_read = arrays["n_read"]
+    if n_read.shape != () or n_read.dtype != np.int64 or n_read < n_kept:
+        raise ValueError(f"n_read is {n_read.dtype} {n_read.tolist()} where {n_kept} slices are kept")
+    for kind, axes in (("memory", 3), ("pointer", 1)):
+        found = {(arrays[f"{kind}_{i}"].dtype.name, arrays[f"{kind}_{i}"].shape) for i in range(n_kept)}
+        if len(found) > 1 or any(dtype != "float32" or len(shape) != axes for dtype, shape in found):
+            raise ValueError(f"{kind} must be float32 of {axes} axes and one shape, not {sorted(found)}")
+    return n_kept
 
 
 class Propagation:
