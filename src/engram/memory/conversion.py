@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,9 @@ _THREE_LAYERS = re.compile(
 # SAM 2.0 has none of these. A checkpoint that has some is a SAM 2.1 in which tensors are missing.
 _SINCE_2_1 = ("no_obj_embed_spatial", "obj_ptr_tpos_proj.weight", "obj_ptr_tpos_proj.bias")
 _SPLIT_POINTS = re.compile(r"^sam_prompt_encoder\.point_embeddings\.(\d)\.weight$")
+
+
+_MEMORIES = 7  # num_maskmem of every published configuration
 
 
 @dataclass(frozen=True)
@@ -122,10 +125,11 @@ def infer_config(official: Mapping[str, torch.Tensor], *, resolution: int) -> Sa
     """The configuration that an official checkpoint was trained with, for slices of `resolution` pixels a side.
 
     Source: configs/sam2 and configs/sam2.1 of facebookresearch/sam2. Raises WeightsError where the trunk is none of
-    the known four, naming the keys and shapes that decide.
+    the known four or the bank is not of seven memories, naming the keys and shapes that decide.
     """
     trunk, width = _known_trunk(official)
     check_resolution(resolution)
+    _check_bank(official["maskmem_tpos_enc"])
     is_sam_2_0 = not any(name in official for name in _SINCE_2_1)
     widths = [width * 2**stage for stage in range(4)]
     sizes = [[resolution // step, resolution // step] for step in (4, 8, 16)]
@@ -152,7 +156,7 @@ def infer_config(official: Mapping[str, torch.Tensor], *, resolution: int) -> Sa
         vision_config=vision,
         prompt_encoder_config={"image_size": resolution},
         memory_attention_rope_feat_sizes=sizes[-1],
-        num_maskmem=int(official["maskmem_tpos_enc"].shape[0]),
+        num_maskmem=_MEMORIES,
         enable_occlusion_spatial_embedding=not is_sam_2_0,
         enable_temporal_pos_encoding_for_object_pointers=not is_sam_2_0,
     )
@@ -162,6 +166,32 @@ def check_resolution(resolution: int) -> None:
     """Raises WeightsError where slices of `resolution` pixels a side cannot be halved down to a memory."""
     if resolution <= 0 or resolution % 32:
         raise WeightsError(f"resolution {resolution} is not a multiple of 32; MedSAM2 reads 512, SAM 2 reads 1024")
+
+
+def _check_bank(encodings: torch.Tensor) -> None:
+    if encodings.shape[:1] != (_MEMORIES,):
+        raise WeightsError(
+            f"the tensor maskmem_tpos_enc is {tuple(encodings.shape)}; that of every official checkpoint has "
+            f"{_MEMORIES} along its first axis, one a memory. Give an official file, or a Hugging Face folder."
+        )
+
+
+def check_values(tensors: Iterable[tuple[str, torch.Tensor]]) -> None:
+    """Raises WeightsError, which names them, where tensors are not floats or hold values that are not finite."""
+    complaints: dict[str, list[str]] = {"not floats": [], "not finite": []}
+    for name, tensor in tensors:
+        if tensor.layout != torch.strided or not tensor.is_floating_point():
+            complaints["not floats"].append(f"{name} ({tensor.dtype})")
+        elif not bool(torch.isfinite(tensor.float()).all()):  # float32 is what they are computed in
+            complaints["not finite"].append(name)
+    found = [f"{len(names)} {kind}: {some(names)}" for kind, names in complaints.items() if names]
+    if found:
+        raise WeightsError(f"tensors that no model can be made of; {'; '.join(found)}. Get the weights again.")
+
+
+def some(names: list[str], most: int = 5) -> str:
+    """The first few names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _known_trunk(official: Mapping[str, torch.Tensor]) -> tuple[_Trunk, int]:

@@ -6,6 +6,7 @@ import hashlib
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,14 @@ from engram.config import UNTRAINED_MINI
 from engram.errors import WeightsError
 from engram.files import canonical_json
 from engram.memory.backbone import Sam2Backbone
-from engram.memory.conversion import State, check_resolution, convert_state, infer_config
+from engram.memory.conversion import (
+    State,
+    check_resolution,
+    check_values,
+    convert_state,
+    infer_config,
+    some,
+)
 from engram.memory.mini import untrained_mini
 from engram.memory.registry import ResolvedWeights, resolve_weights
 
@@ -36,49 +44,73 @@ def load_backbone(
 ) -> Sam2Backbone:
     """A frozen model from an official `.pt` file, a Hugging Face folder, a known name, or `untrained-mini`.
 
-    resolution: pixels a side that slices are resized to; by default what known weights were trained at, else 512.
-    The untrained mini model has its own. name: what tables print; by default the file's own. folder: where known
-    names are looked for first, see `resolve_weights`. Nothing is ever downloaded.
-    Raises WeightsError where the file is missing, not a checkpoint, or of another architecture, naming the keys.
+    resolution: pixels a side that slices are resized to; by default a folder's own, for a file what known weights
+    were trained at, else 512. The untrained mini model has its own, and is known as untrained in a folder, too.
+    name: what tables print; by default the file's own. folder: where known names are looked for first, see
+    `resolve_weights`. Nothing is ever downloaded.
+    Raises WeightsError where the file is missing, damaged, not a checkpoint, of another architecture or not of
+    finite floats, naming the keys, or where there is no such device.
     """
     _check_device(device)
     if str(path_or_name) == UNTRAINED_MINI:
-        return _backbone(untrained_mini(), UNTRAINED_MINI, device, dtype, untrained=True)
+        return _backbone(untrained_mini(), UNTRAINED_MINI, device, dtype)
     found = resolve_weights(path_or_name, folder=folder)
     side = _resolution(resolution, found)
-    model = _from_folder(found.path, side) if found.path.is_dir() else _from_official(found.path, side)
+    model = _from_official(found.path, side) if side is not None else _from_folder(found.path, resolution)
     return _backbone(model, name or _name(found.path), device, dtype, verified=found.verified)
 
 
 def check_weights(path_or_name: str | Path, resolution: int | None = None, *, folder: Path | None = None) -> None:
     """Whether `load_backbone` would take these weights, in seconds: no model is filled with them.
 
-    Compares the names and shapes of an official file's tensors; of a Hugging Face folder only its files and
-    configuration. Raises WeightsError as `load_backbone` does.
+    Reads the tensors once: compares the names and shapes of an official file's with the architecture; of a Hugging
+    Face folder, checks the configuration and the values. Raises WeightsError as `load_backbone` does.
     """
     if str(path_or_name) == UNTRAINED_MINI:
         return
     found = resolve_weights(path_or_name, folder=folder)
     side = _resolution(resolution, found)
-    if found.path.is_dir():
-        _check_folder(found.path, side)
+    if side is None:
+        _check_folder(found.path, resolution)
         return
     official = _read_checkpoint(found.path)
     with _naming(found.path):
         with torch.device("meta"):
             model = Sam2VideoModel(infer_config(official, resolution=side))
         _compare(model, convert_state(official))
+        check_values(official.items())
 
 
 def _check_device(device: str) -> None:
-    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+    here = ", ".join(_devices())
+    try:
+        asked = torch.device(device)
+    except RuntimeError as error:
+        raise WeightsError(f"device '{device}': not a device. There are here: {here}. Use one of these.") from error
+    if asked.type == "cpu" or str(asked) in _devices():
+        return
+    if asked.type == "cuda" and not torch.cuda.is_available():
         raise WeightsError(
             f"device '{device}': PyTorch {torch.__version__} finds no CUDA GPU here. Use device 'cpu', or install "
             "PyTorch's CUDA build and check that 'nvidia-smi' lists the GPU."
         )
+    raise WeightsError(
+        f"device '{device}': PyTorch {torch.__version__} finds none here. There are: {here}. Use one of these."
+    )
 
 
-def _resolution(asked: int | None, found: ResolvedWeights) -> int:
+def _devices() -> list[str]:
+    """What can be computed on here: the CPU, then the accelerator's name and each of its units."""
+    accelerator, count = torch.accelerator.current_accelerator(), torch.accelerator.device_count()
+    if accelerator is None or count == 0:
+        return ["cpu"]
+    return ["cpu", accelerator.type, *(f"{accelerator.type}:{i}" for i in range(count))]
+
+
+def _resolution(asked: int | None, found: ResolvedWeights) -> int | None:
+    """What an official file is read at; None for a folder, whose configuration says it."""
+    if found.path.is_dir():
+        return None
     known = found.known.resolution if found.known is not None else _DEFAULT_RESOLUTION
     side = known if asked is None else asked
     check_resolution(side)
@@ -95,12 +127,17 @@ def _backbone(
     device: str,
     dtype: torch.dtype,
     *,
-    untrained: bool = False,
     verified: bool = False,
 ) -> Sam2Backbone:
     digest = weights_digest(model)
+    untrained = digest == _untrained_digest()
     loaded = model.to(device=device, dtype=dtype)
     return Sam2Backbone(loaded, name=name, digest=digest, untrained=untrained, verified=verified)
+
+
+@lru_cache(maxsize=1)
+def _untrained_digest() -> str:
+    return weights_digest(untrained_mini())
 
 
 def _from_official(path: Path, resolution: int) -> Sam2VideoModel:
@@ -109,6 +146,7 @@ def _from_official(path: Path, resolution: int) -> Sam2VideoModel:
         model = Sam2VideoModel(infer_config(official, resolution=resolution))
         state = convert_state(official)
         _compare(model, state)
+        check_values(official.items())
     model.load_state_dict(state, strict=True)
     return model
 
@@ -123,14 +161,24 @@ def _naming(path: Path) -> Iterator[None]:
 
 def _read_checkpoint(path: Path) -> Mapping[str, torch.Tensor]:
     try:
+        damaged = _damaged_part(path)
         # Only the zip format of PyTorch 1.6 and later can be mapped; tensors are then read when they are used.
         content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # a file of other content fails in any way: the unpickler reads it as instructions
         raise WeightsError(f"{path}: cannot be read as a checkpoint of tensors: {_what_it_is(path)}") from error
+    if damaged is not None:
+        raise WeightsError(f"{path}: its part '{damaged}' is damaged: its CRC-32 is wrong. Download it again.")
     state = content.get("model") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise WeightsError(f"{path}: expected {{'model': state_dict}}, as SAM 2 and MedSAM2 are published")
     return state
+
+
+def _damaged_part(path: Path) -> str | None:
+    if not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        return archive.testzip()
 
 
 def _what_it_is(path: Path) -> str:
@@ -154,31 +202,29 @@ def _compare(model: Sam2VideoModel, state: State) -> None:
              if k in state and state[k].shape != own[k].shape],
         ),
     ]  # fmt: skip
-    found = [f"{len(keys)} {kind}: {_some(keys)}" for kind, keys in complaints if keys]
+    found = [f"{len(keys)} {kind}: {some(keys)}" for kind, keys in complaints if keys]
     if found:
         raise WeightsError(f"not a checkpoint of this architecture; tensors {'; '.join(found)}")
 
 
-def _some(keys: list[str], most: int = 5) -> str:
-    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
-
-
-def _check_folder(folder: Path, resolution: int) -> None:
+def _check_folder(folder: Path, resolution: int | None) -> None:
     for needed in ("config.json", "model.safetensors"):
         if not (folder / needed).is_file():
             raise WeightsError(f"{folder}: not a Hugging Face folder of a SAM 2 model: it has no {needed}")
     try:
         kind = Sam2VideoConfig.get_config_dict(folder, local_files_only=True)[0].get("model_type")
         config = Sam2VideoConfig.from_pretrained(folder, local_files_only=True) if kind == "sam2_video" else None
-        with safe_open(folder / "model.safetensors", framework="pt") as content:
-            content.keys()
+        with safe_open(folder / "model.safetensors", framework="pt") as content, _naming(folder):
+            check_values((name, content.get_tensor(name)) for name in content.keys())  # noqa: SIM118
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise WeightsError(f"{folder}: cannot be loaded as a SAM 2 video model ({error})") from error
     if config is None:
         raise WeightsError(
             f"{folder}: config.json says model_type {kind!r}, not 'sam2_video'. Give that of a SAM 2 video model."
         )
-    if config.image_size != resolution:
+    with _naming(folder):
+        check_resolution(config.image_size)
+    if resolution is not None and config.image_size != resolution:
         own = config.image_size
         raise WeightsError(
             f"{folder}: this model reads slices of {own} pixels, but the study asks for {resolution}. "
@@ -186,7 +232,7 @@ def _check_folder(folder: Path, resolution: int) -> None:
         )
 
 
-def _from_folder(folder: Path, resolution: int) -> Sam2VideoModel:
+def _from_folder(folder: Path, resolution: int | None) -> Sam2VideoModel:
     _check_folder(folder, resolution)
     try:
         with _no_progress_bars():
@@ -195,7 +241,7 @@ def _from_folder(folder: Path, resolution: int) -> Sam2VideoModel:
             )
     except (OSError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{folder}: cannot be loaded as a SAM 2 video model ({error})") from error
-    bad = [f"{kind}: {_some(sorted(map(str, report[kind])))}" for kind in _STRICT if report.get(kind)]
+    bad = [f"{kind}: {some(sorted(map(str, report[kind])))}" for kind in _STRICT if report.get(kind)]
     if bad:
         raise WeightsError(f"{folder}: not a checkpoint of this architecture; {'; '.join(bad)}")
     return model

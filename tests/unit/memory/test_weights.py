@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +114,51 @@ def test_a_path_that_is_not_there_is_refused(take: Taker, tmp_path: Path) -> Non
 
 
 @both
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_not_finite_is_refused_by_its_tensor(
+    take: Taker, tmp_path: Path, shapes_only: State, value: float
+) -> None:
+    shapes_only["no_obj_ptr"] = torch.tensor([[0.0] * 255 + [value]])
+    with pytest.raises(WeightsError, match=r"checkpoint\.pt: .* 1 not finite: no_obj_ptr\."):
+        take(_saved(tmp_path, shapes_only))
+
+
+@both
+def test_a_value_beyond_float32_is_refused(take: Taker, tmp_path: Path, shapes_only: State) -> None:
+    shapes_only["no_obj_ptr"] = torch.full((1, 256), 1e300, dtype=torch.float64)
+    with pytest.raises(WeightsError, match="1 not finite: no_obj_ptr"):
+        take(_saved(tmp_path, shapes_only))
+
+
+@both
+def test_integers_where_floats_belong_are_refused(take: Taker, tmp_path: Path, shapes_only: State) -> None:
+    shapes_only["no_obj_ptr"] = torch.zeros(1, 256, dtype=torch.int64)
+    with pytest.raises(WeightsError, match=r"1 not floats: no_obj_ptr \(torch\.int64\)"):
+        take(_saved(tmp_path, shapes_only))
+
+
+@both
+@pytest.mark.parametrize("shape", [(4, 1, 1, 64), (8, 1, 1, 64), ()])
+def test_a_bank_of_another_length_is_refused(
+    take: Taker, tmp_path: Path, shapes_only: State, shape: tuple[int, ...]
+) -> None:
+    shapes_only["maskmem_tpos_enc"] = torch.zeros(shape)
+    with pytest.raises(WeightsError, match=rf"maskmem_tpos_enc is {re.escape(str(shape))}; .* has 7"):
+        take(_saved(tmp_path, shapes_only))
+
+
+@both
+def test_a_file_of_which_a_bit_flipped_is_refused(take: Taker, tmp_path: Path, shapes_only: State) -> None:
+    shapes_only["no_obj_ptr"] = torch.full((1, 256), 0.123)
+    path = _saved(tmp_path, shapes_only)
+    content = bytearray(path.read_bytes())
+    content[content.index(np.full(256, 0.123, np.float32).tobytes()) + 100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"its part 'checkpoint/data/\d+' is damaged: its CRC-32 is wrong"):
+        take(path)
+
+
+@both
 def test_a_resolution_that_the_trunk_cannot_halve_is_refused(
     take: Taker, tmp_path: Path, shapes_only: State
 ) -> None:
@@ -169,13 +215,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_hugging_face_folder_gives_the_same_weights(folder: Path, mini: Sam2Backbone) -> None:
     loaded = load_backbone(folder, resolution=128, name="ours")
     assert loaded.digest == mini.digest
-    assert (loaded.name, loaded.untrained) == ("ours", False)
+    assert loaded.name == "ours"
+
+
+def test_a_folder_of_the_untrained_model_is_untrained(folder: Path, tmp_path: Path) -> None:
+    assert load_backbone(folder).untrained
+    other = untrained_mini(seed=1)
+    other.save_pretrained(tmp_path)
+    assert not load_backbone(tmp_path).untrained
+
+
+def test_a_folder_is_read_at_its_own_resolution(folder: Path) -> None:
+    check_weights(folder)
+    assert load_backbone(folder).image_size == 128
 
 
 @both
 def test_a_folder_of_another_resolution_says_which(take: Taker, folder: Path) -> None:
     with pytest.raises(WeightsError, match=r"reads slices of 128 pixels, but the study asks for 512.*to 128"):
-        take(folder)
+        take(folder, resolution=512)
 
 
 @both
@@ -199,6 +257,26 @@ def test_a_folder_with_damaged_tensors_is_refused(take: Taker, folder: Path, tmp
     (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:5000])
     with pytest.raises(WeightsError, match="cannot be loaded as a SAM 2 video model"):
         take(tmp_path, resolution=128)
+
+
+@both
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (torch.full((1, 128), torch.nan), "1 not finite: no_object_pointer"),
+        (torch.zeros(1, 128, dtype=torch.int32), r"1 not floats: no_object_pointer \(torch\.int32\)"),
+    ],
+)
+def test_a_folder_of_odd_values_is_refused(
+    take: Taker, folder: Path, tmp_path: Path, value: torch.Tensor, why: str
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    state = load_file(folder / "model.safetensors")
+    save_file(state | {"no_object_pointer": value}, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    (tmp_path / "config.json").write_text((folder / "config.json").read_text())
+    with pytest.raises(WeightsError, match=why):
+        take(tmp_path)
 
 
 def test_a_folder_that_lacks_a_tensor_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -233,6 +311,22 @@ def test_the_digest_is_of_content_and_configuration() -> None:
 def test_weights_of_other_types_have_a_digest_too() -> None:
     model = untrained_mini()
     assert weights_digest(model.to(torch.bfloat16)) != weights_digest(untrained_mini())
+
+
+@pytest.mark.parametrize("device", ["foo", "cpu:foo", "meta", "cuda:99" if torch.cuda.is_available() else "xpu:99"])
+def test_a_device_that_is_not_here_is_refused_with_those_that_are(device: str) -> None:
+    with pytest.raises(WeightsError, match=rf"device '{device}': .*: cpu.*Use one of these"):
+        load_backbone("untrained-mini", device=device)
+
+
+def test_a_unit_of_an_accelerator_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("mps"))
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
+    with pytest.raises(WeightsError, match=r"device 'mps:1': .* There are: cpu, mps, mps:0\."):
+        load_backbone("untrained-mini", device="mps:1")
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 0)
+    with pytest.raises(WeightsError, match=r"device 'mps': .* There are: cpu\."):
+        load_backbone("untrained-mini", device="mps")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
