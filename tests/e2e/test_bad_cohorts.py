@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pytest
+import torch
 from e2e_support import Engram, change
 
 
@@ -72,6 +74,15 @@ def test_an_output_that_is_a_file_is_named_before_anything_is_read(cohort: Path,
     done = engram("run", cohort)
     assert done.returncode == 1
     assert f"{cohort.parent / 'results'}: cannot be made a folder" in done.stderr
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_named_before_any_image_is_read(cohort: Path, engram: Engram) -> None:
+    change(cohort, embedding={"device": "cuda"})
+    done = engram("check", cohort)
+    assert done.returncode == 1
+    assert "device 'cuda': PyTorch" in done.stderr
+    assert "Reading images" not in done.stdout
 
 
 def test_weights_that_are_not_there_are_named_before_any_image_is_read(cohort: Path, engram: Engram) -> None:

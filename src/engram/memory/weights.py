@@ -51,7 +51,7 @@ def load_backbone(
     Raises WeightsError where the file is missing, damaged, not a checkpoint, of another architecture or not of
     finite floats, naming the keys, or where there is no such device.
     """
-    _check_device(device)
+    check_device(device)
     if str(path_or_name) == UNTRAINED_MINI:
         return _backbone(untrained_mini(), UNTRAINED_MINI, device, dtype)
     found = resolve_weights(path_or_name, folder=folder)
@@ -81,7 +81,8 @@ def check_weights(path_or_name: str | Path, resolution: int | None = None, *, fo
         check_values(official.items())
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Raises WeightsError, naming the devices there are, where PyTorch cannot compute on this one."""
     here = ", ".join(_devices())
     try:
         asked = torch.device(device)

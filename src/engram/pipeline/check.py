@@ -56,13 +56,16 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
 
 
 def _check_weights(config: StudyConfig) -> None:
-    """Before hours of reading: the weights that will be asked for are there, and of a kind that can be loaded."""
-    if config.images is None or config.embedding.weights == UNTRAINED_MINI:
+    """Before hours of reading: the device and the weights that will be asked for are there, and can be used."""
+    wanted = config.embedding
+    if config.images is None or (wanted.weights == UNTRAINED_MINI and wanted.device == "cpu"):
         return
-    from engram.memory.weights import check_weights  # they bring PyTorch, which this stage does not need otherwise
+    # They bring PyTorch, which this stage does not need otherwise.
+    from engram.memory.weights import check_device, check_weights
     from engram.pipeline.requests import weights_of
 
-    check_weights(weights_of(config), config.embedding.resolution)
+    check_device(wanted.device)
+    check_weights(weights_of(config), wanted.resolution)
 
 
 def _make_folder(folder: Path) -> None:

@@ -10,8 +10,9 @@ from engram.memory.store import EmbeddingStore
 from engram.pipeline.embedded import saved_embedded
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.quality_pictures import Keys, study_pictures
-from engram.pipeline.requests import picture_of
+from engram.pipeline.requests import picture_of, protocol_of
 from engram.report.page import Picture, StudyPicture, write_report
+from engram.report.shown import Shown, colours
 
 
 def report(config: StudyConfig) -> Path:
@@ -41,11 +42,9 @@ def _pictures(config: StudyConfig, keys: Keys) -> list[Picture]:
 
 
 def _caption(config: StudyConfig) -> str:
-    drawn = " Pink: what the model draws." if config.embedding.quality else ""
-    prompt = {"mask": "", "points": " Orange: points, the prompt."}.get(
-        config.embedding.prompt, " Orange: its box, the prompt."
-    )
-    return f"Slices as the model reads them, superior first. Green: region of interest.{prompt}{drawn}"
+    protocol = protocol_of(config)
+    shown = Shown(protocol.prompt, str(protocol.fields["prompting"]), 2 if protocol.direction == "both" else 1)
+    return f"Slices as the model reads them, superior first. {colours(shown, drawn=config.embedding.quality)}"
 
 
 def _studies(config: StudyConfig, results: StudyResults, keys: Keys) -> list[StudyPicture]:

@@ -15,6 +15,7 @@ from engram.memory.readouts import ReadOut, read_out
 from engram.memory.registry import KNOWN_WEIGHTS
 from engram.memory.store import embedding_key
 from engram.pipeline.patients import IMAGE_VERSION, images_section, roi_recipe
+from engram.report.labels import READ_OUTS
 
 
 @dataclass(frozen=True)
@@ -107,36 +108,40 @@ def window_of(config: StudyConfig, modality: Modality) -> tuple[float, float]:
 
 
 _PROMPTS = {
-    "box": "tight box of each slice",
-    "padded_box": "tight box of each slice, padded by {prompt_mm:g} mm",
-    "jittered_box": "tight box of each slice, each edge moved by {prompt_mm:g} mm (sd)",
-    "mask": "mask of each slice",
-    "points": "{points} points inside the mask of each slice",
-    "coarse_box": "one box for all slices",
-    "random_box": "box of the right size at a random place (a control)",
+    "box": "tight box of each prompted slice",
+    "padded_box": "tight box of each prompted slice, padded by {mm:g} mm",
+    "jittered_box": "tight box of each prompted slice, each edge moved at random (sd {mm:g} mm)",
+    "mask": "mask of each prompted slice, which the model takes as what it draws there",
+    "points": "{clicks} inside the mask of each prompted slice",
+    "coarse_box": "one box around the region on all slices read, the same for each prompted slice",
+    "random_box": "box of the right size at a random place on each prompted slice, a control",
 }
 _DIRECTIONS = {
     "down": "superior to inferior",
     "up": "inferior to superior",
-    "both": "superior to inferior, and back in a pass of its own",
+    "both": "superior to inferior, and back in a pass that knows nothing of the first",
 }
 
 
 def protocol_fields(config: StudyConfig, backbone: Backbone) -> dict[str, Any]:
-    """The protocol in words, for the report."""
+    """The protocol in words, for the report. `prompt_kind` and `passes` are for programs."""
     images, protocol = images_section(config), protocol_of(config)
-    prompting = f"every_k, k = {protocol.every}" if protocol.prompting == "every_k" else protocol.prompting
+    # every_k with k = 1 is interleaved, and prompted through and through.
+    prompting = str(protocol.fields["prompting"])
+    clicks = "one point" if protocol.points == 1 else f"at most {protocol.points} points"
     return {
-        "prompting": prompting,
-        "prompt": _PROMPTS[protocol.prompt].format(prompt_mm=protocol.prompt_mm, points=protocol.points),
+        "prompting": f"every_k, k = {protocol.every}" if prompting == "every_k" else prompting,
+        "prompt": _PROMPTS[protocol.prompt].format(mm=protocol.prompt_mm, clicks=clicks),
+        "prompt_kind": protocol.prompt,
         "stride": protocol.stride,
         "direction": _DIRECTIONS[protocol.direction],
+        "passes": _passes(config),
         "resolution_px": backbone.image_size,
         "precision": protocol.precision,
         "bank_dtype": protocol.bank_dtype,
         "ct_window_hu": list(images.ct_window_hu),
         "pet_window_suv": list(images.pet_window_suv),
-        "read_out": ", ".join(_in_words(name, config) for name in readouts_of(config) if name != QUALITY),
+        "read_out": "; ".join(_in_words(name, config) for name in readouts_of(config) if name != QUALITY),
         "device": config.embedding.device,
         "threads": config.embedding.threads,
         "batch": config.embedding.batch,
@@ -144,9 +149,16 @@ def protocol_fields(config: StudyConfig, backbone: Backbone) -> dict[str, Any]:
     }
 
 
+def _passes(config: StudyConfig) -> int:
+    return 2 if config.embedding.direction == "both" else 1
+
+
 def _in_words(readout: str, config: StudyConfig) -> str:
+    if readout != "final":
+        return f"{READ_OUTS[readout]} ({readout})"
     n = config.embedding.final_entries
-    return f"final {n} memory entries" if readout == "final" else readout
+    entries = "final memory entry" if n == 1 else f"final {n} memory entries"
+    return f"{entries} of each pass" if _passes(config) == 2 else entries
 
 
 def picture_of(config: StudyConfig) -> str:

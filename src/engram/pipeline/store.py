@@ -78,15 +78,17 @@ class VerifyReport:
         found += [f"Not known: {text}" for text in self.unreadable]
         found += [f"Picture without its embedding: {path}" for path in self.orphans]
         found += [f"Left by a process that was killed: {path}" for path in self.leftovers]
+        found += ["Files that cannot be read are never deleted: they may be sound."] * bool(self.unreadable)
         return [*found, f"{count(self.sound, 'embedding')} sound, {len(self.damaged)} damaged", *self._mend]
 
     @property
     def _mend(self) -> list[str]:
         if self.deleted:
             return [f"Deleted {count(self.deleted, 'file')}. 'engram embed' makes anew what a study needs."]
+        removes = f"--delete removes {'the rest of what' if self.unreadable else 'all that'} is named above."
         if self.damaged:
-            return ["'engram embed' makes damaged embeddings anew; --delete removes all that is named above."]
-        return ["--delete removes all that is named above."] if self.orphans or self.leftovers else []
+            return [f"'engram embed' makes damaged embeddings anew; {removes}"]
+        return [removes] if self.orphans or self.leftovers else []
 
 
 def verify_store(folder: Path, *, delete: bool) -> VerifyReport:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from engram.evaluation.results import DrawnMasks, RiskGroups, RowResult, StudyResults
+from engram.evaluation.results import Provenance, RiskGroups, RowResult, StudyResults
 from engram.report.formats import or_dash
 
 UNTRAINED = "Untrained weights"
@@ -45,32 +45,32 @@ POOLED_LOG_RANK = (
 )
 
 READ_OUTS = {
-    "final": "the last memory entries",
+    "final": "the last memory entries, of each pass where there are two",
     "volume_map": "the mean map over all slices",
-    "volume": "mean, sd and maximum over all slices",
-    "roi": "the same inside the region of interest",
-    "regions": "the same in each anatomical region",
-    "pointers": "the model's object pointers",
-    "scores": "the model's own object and mask scores",
-    "area": "the area that the model draws, along the body",
+    "volume": "mean, sd and maximum over all slices and pixels",
+    "roi": "mean, sd and maximum over the pixels inside the region of interest",
+    "regions": "mean, sd and maximum over the pixels inside each anatomical part",
+    "pointers": "mean, sd and maximum of the model's object pointers",
+    "scores": "mean, sd and minimum of the model's own object score and expected IoU",
+    "area": "the area of the drawn mask along the region",
 }
+AREA_OF_THE_PROMPT = "The prompt being a mask, the drawn area of a prompted slice is that of the region itself."
 
 DICE = (
     "Dice is the overlap of the mask that the model draws with the region of interest, from 0 (they do not touch) "
     "to 1 (they are the same); a patient's is that of all slices read, taken as one volume."
 )
-PROMPTED = (
-    "The model is shown where the region is (the prompt), so Dice says whether it finds the region there, not "
-    "whether it would find it unaided. Nothing is left out of the analysis for its Dice."
-)
-
 FAMILIES = {"multimodal": "Image + clinical", "clinical": "Clinical only", "image": "Image only"}
 
 
-def encoder_name(row: RowResult, untrained: bool) -> str:
-    """The frozen weights of a row, marked where they are random, since tables are copied without their page."""
-    marked = untrained and row.family != "clinical" and "untrained" not in row.encoder.lower()
-    return f"{or_dash(row.encoder)} (untrained)" if marked else or_dash(row.encoder)
+def encoder_name(row: RowResult, made: Provenance) -> str:
+    """The frozen weights of a row, marked where they are random or not those that are published: tables are copied
+    without their page."""
+    if row.family == "clinical":
+        return or_dash(row.encoder)
+    if made.untrained_weights:
+        return row.encoder if "untrained" in row.encoder.lower() else f"{row.encoder} (untrained)"
+    return row.encoder if made.verified_weights else f"{row.encoder} (not verified)"
 
 
 def names_read_outs(rows: Iterable[RowResult]) -> bool:
@@ -78,10 +78,11 @@ def names_read_outs(rows: Iterable[RowResult]) -> bool:
     return any(row.readout not in ("final", "-") for row in rows)
 
 
-def read_outs(rows: Iterable[RowResult]) -> str:
-    """What each read-out of these rows is, in words."""
+def read_outs(rows: Iterable[RowResult], *, masks_shown: bool) -> str:
+    """What each read-out of these rows is, in words. masks_shown: whether the prompt is a mask."""
     seen = {row.readout for row in rows}
-    return f"Read-out: {'; '.join(f'{name}, {words}' for name, words in READ_OUTS.items() if name in seen)}."
+    words = "; ".join(f"{name}, {words}" for name, words in READ_OUTS.items() if name in seen)
+    return f"Read-out: {words}.{f' {AREA_OF_THE_PROMPT}' if masks_shown and 'area' in seen else ''}"
 
 
 def risk_groups_in_words(groups: RiskGroups) -> str:
@@ -102,18 +103,6 @@ def why_not_drawn(groups: RiskGroups) -> str | None:
         f"No Kaplan-Meier curves: they are drawn where both groups have at least {SMALLEST_GROUP} patients. "
         f"Row \u201c{groups.row}\u201d. {risk_groups_in_words(groups)}"
     )
-
-
-def sees_the_region(groups: Sequence[DrawnMasks], *, untrained: bool) -> str:
-    """In how many readings the drawn mask reaches the limit; that is nothing where weights were not trained."""
-    n, flagged, limit = sum(g.n for g in groups), sum(g.flagged for g in groups), groups[0].limit
-    one = "one scan of one patient, read for one region"
-    found = f"Dice reaches the limit of {limit:g} in {n - flagged} of {n} readings ({one})"
-    if not untrained:
-        return f"{found}; the other {flagged} are flagged." if flagged else f"{found}."
-    if flagged == n:
-        return f"{found}: the model does not see the region; it was not trained."
-    return f"{found}, by chance and by the prompt alone: the model was not trained."
 
 
 def needs_untrained_label(results: StudyResults, rows: Iterable[RowResult]) -> bool:

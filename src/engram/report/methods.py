@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from engram.evaluation.results import Provenance, StudyResults
 from engram.report.formats import joined
+from engram.report.shown import Shown
 
 _PROMPTING = {
-    "all": "every slice read was prompted before the pass began",
+    "all": "every slice read was prompted before {the_pass} began",
     "interleaved": "each slice was prompted in its turn, after the slices before it had been read",
-    "every_k": "every k-th slice read was prompted in its turn, and the mask was followed through the others",
-    "first": "only the first slice was prompted, and its mask was followed through the others",
+    "every_k": (
+        "the first slice{of_each} and every k-th slice read after it were prompted in their turn, and the mask was "
+        "followed through the others"
+    ),
+    "first": "only the first slice{of_each} was prompted, and its mask was followed through the others",
 }
 _EVERY = {1: "every slice", 2: "every second slice", 3: "every third slice"}
 _HEADS = {
@@ -46,13 +50,14 @@ def _images(results: StudyResults) -> str:
     if made.weights is None:
         return ""
     state = "random, untrained" if made.untrained_weights else "frozen"
+    doubt = "" if made.untrained_weights or made.verified_weights else " (not verified)"
     regions = joined([f"{name} ({how})" for name, how in made.rois.items()])
     sentences = [f"Regions of interest: {regions}."] if made.rois else []
-    sentences.append(f"Axial slices were read with the {state} memory model {made.weights}{_reading(protocol)}.")
+    sentences.append(
+        f"Axial slices were read with the {state} memory model {made.weights}{doubt}{_reading(protocol)}."
+    )
     if "prompting" in protocol:
-        how = str(protocol["prompting"])
-        words = _PROMPTING.get(how.split(",")[0], "see the protocol below")
-        sentences.append(f"Prompting was {how}: {words}.")
+        sentences.append(_prompting(str(protocol["prompting"]), Shown.of(results)))
     if "prompt" in protocol:
         sentences.append(f"The prompt: {protocol['prompt']}.")
     sentences += _windows(protocol)
@@ -64,15 +69,22 @@ def _images(results: StudyResults) -> str:
 _Protocol = dict[str, str | int | float | bool | list[float]]
 
 
+def _prompting(how: str, shown: Shown) -> str:
+    two = shown.passes == 2
+    words = _PROMPTING.get(shown.prompting, "see the protocol below")
+    said = words.format(the_pass="each pass" if two else "the pass", of_each=" of each pass" if two else "")
+    return f"Prompting was {how}: {said}."
+
+
 def _reading(protocol: _Protocol) -> str:
     parts = []
     if "resolution_px" in protocol:
         parts.append(f"at {protocol['resolution_px']} pixels a side")
-    if "direction" in protocol:
-        parts.append(f"from {protocol['direction']}")
     stride = protocol.get("stride")
     if isinstance(stride, int):
         parts.append(f"{_EVERY.get(stride, f'one slice in {stride}')} in which the region of interest has a mask")
+    if "direction" in protocol:
+        parts.append(f"from {protocol['direction']}")
     return " " + ", ".join(parts) if parts else ""
 
 

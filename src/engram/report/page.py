@@ -125,6 +125,7 @@ def _render(
         contents=_contents(tables, figures, pictures=bool(pictures or absent), groups=groups is not None),
         pictures=[embed(picture) for picture in pictures],
         absent=absent,
+        sees_the_region=prose.sees_the_region(results) if results.drawn_masks else None,
         quality_page=PAGE_NAME if studies else None,
         methods=methods.methods(results),
         provenance=prose.provenance_lines(results),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engram.evaluation.results import RowResult, StudyResults
-from engram.report import labels
+from engram.report import labels, shown
 from engram.report.formats import joined, number
+from engram.report.shown import Shown
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _FAMILY_WORDS = {"multimodal": "image + clinical", "clinical": "clinical", "image": "image-only"}
@@ -50,6 +51,12 @@ def lines(results: StudyResults) -> list[str]:
     chosen = any(labels.best(results.rows, family) is not None for family in labels.FAMILIES)
     warnings = [f"{banner.title}: {banner.text}" for banner in banners(results)]
     return [summary(results), *[labels.BEST_OF_MANY] * chosen, *warnings]
+
+
+def sees_the_region(results: StudyResults) -> str:
+    """Whether what the model draws lies on the regions, where there are any drawn masks."""
+    untrained = results.provenance.untrained_weights
+    return shown.sees_the_region(results.drawn_masks, Shown.of(results), untrained=untrained)
 
 
 def _best(row: RowResult, results: StudyResults) -> str:

@@ -11,8 +11,9 @@ from markupsafe import Markup
 
 from engram.errors import StorageError
 from engram.evaluation.results import DrawnMasks, StudyResults
-from engram.report import labels, prose
+from engram.report import labels, prose, shown
 from engram.report.resources import resource
+from engram.report.shown import Shown
 from engram.report.thumbnails import Thumbnail, thumbnail
 
 PAGE_NAME = "quality.html"
@@ -64,6 +65,8 @@ def quality_page(results: StudyResults, studies: Sequence[StudyPicture]) -> str:
         style=Markup(resource("style.css")),  # noqa: S704 - our own file
         banners=[banner for banner in prose.banners(results) if banner.kind in ("untrained", "synthetic")],
         labels=labels,
+        sees_the_region=prose.sees_the_region(results),
+        colours=shown.colours(Shown.of(results), drawn=True),
         groups=[_Group(masks, [_card(study) for study in members]) for masks, members in chosen],
         scans=list(dict.fromkeys(masks.modality for masks in results.drawn_masks)),
         regions=list(dict.fromkeys(masks.roi for masks in results.drawn_masks)),

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engram.evaluation.results import DrawnMasks, RowResult, StudyResults
-from engram.report import labels
+from engram.report import labels, shown
 from engram.report.formats import EN_DASH, months, number, or_dash, p_value
+from engram.report.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,6 @@ def all_tables(results: StudyResults) -> dict[str, Table]:
 def family_table(results: StudyResults, name: str, family: Literal["image", "multimodal"]) -> Table:
     """Tables 1 and 2 of the paper: one line a row of the family, highest c-index first."""
     rows = labels.by_c_index(row for row in results.rows if row.family == family)
-    untrained = results.provenance.untrained_weights
     many = labels.names_read_outs(rows)
     titles = ["Origin", "Mask", *["Read-out"] * many, "Model", "Downsampling", "Fusion"]
     lines = [
@@ -76,13 +76,14 @@ def family_table(results: StudyResults, name: str, family: Literal["image", "mul
             row.modality,
             row.roi,
             *[row.readout] * many,
-            labels.encoder_name(row, untrained),
+            labels.encoder_name(row, results.provenance),
             or_dash(row.head),
             or_dash(row.fusion),
         )
         for row in rows
     ]
-    notes = (labels.read_outs(rows),) if many else ()
+    masks_shown = Shown.of(results).kind == "mask"
+    notes = (labels.read_outs(rows, masks_shown=masks_shown),) if many else ()
     return _with_c_index(results, name, [Column(title) for title in titles], lines, rows, notes)
 
 
@@ -92,8 +93,7 @@ def comparison_table(results: StudyResults) -> Table:
     rows = labels.by_c_index(
         [row for row in chosen if row is not None] + [row for row in results.rows if row.family == "clinical"]
     )
-    untrained = results.provenance.untrained_weights
-    lines = [(labels.FAMILIES[row.family], row.name, labels.encoder_name(row, untrained)) for row in rows]
+    lines = [(labels.FAMILIES[row.family], row.name, labels.encoder_name(row, results.provenance)) for row in rows]
     notes = (labels.BEST_OF_MANY,) if any(row is not None for row in chosen) else ()
     heads = [Column("Sees"), Column("Row"), Column("Model")]
     return _with_c_index(results, "table3_comparison", heads, lines, rows, notes)
@@ -179,7 +179,7 @@ def drawn_masks_table(results: StudyResults) -> Table:
         )
         for group in results.drawn_masks
     ]
-    notes = ("Flagged: patients whose Dice lies below the limit.", labels.PROMPTED)
+    notes = ("Flagged: patients whose Dice lies below the limit.", *shown.notes(Shown.of(results)))
     return Table("drawn_masks", columns, tuple(lines), notes, results.provenance.untrained_weights)
 
 
