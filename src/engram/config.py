@@ -99,7 +99,9 @@ class Embedding(_Section):
     )
     weights_name: str | None = Field(None, description="name printed in tables; the file's own name by default")
     resolution: int | None = Field(
-        None, description="pixels a side; by default what known weights were trained at, else 512", ge=32
+        None,
+        description="pixels a side; by default a folder's own, or what known weights were trained at, else 512",
+        ge=32,
     )
     prompting: Literal["all", "interleaved", "first", "every_k"] = "interleaved"
     every: int = Field(

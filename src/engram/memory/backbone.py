@@ -127,7 +127,7 @@ class Sam2Backbone:
         seen = [(0, entry) for entry in recall.conditioning]
         recent = [e for e in recall.tracked if e.distance < self.memories_seen]
         seen += [(e.distance, e) for e in sorted(recent, key=lambda e: -e.distance)]
-        memories = [self._flat(e.memory.to(recall.bank_dtype)).to(self.dtype) for _, e in seen]
+        memories = [self._flat(e.memory.to(recall.bank_dtype)).to(self._device, self.dtype) for _, e in seen]
         positions = [self._spatial_position(e) + self._temporal_position(offset) for offset, e in seen]
         limit = min(recall.slices_in_study, self.pointers_seen)
         entries = [*recall.conditioning, *(e for e in recall.tracked if e.distance < limit)]
@@ -151,7 +151,7 @@ class Sam2Backbone:
         return encodings[offset - 1]
 
     def _pointer_tokens(self, entries: Sequence[BankEntry], limit: int) -> tuple[torch.Tensor, torch.Tensor]:
-        pointers = torch.stack([e.pointer for e in entries])[:, None].to(self.dtype)
+        pointers = torch.stack([e.pointer for e in entries])[:, None].to(self._device, self.dtype)
         width, channels = self.model.hidden_dim, self.model.mem_dim
         position = self._pointer_positions(entries, limit)
         splits = width // channels
