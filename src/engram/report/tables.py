@@ -179,7 +179,7 @@ def drawn_masks_table(results: StudyResults) -> Table:
         )
         for group in results.drawn_masks
     ]
-    notes = ("Flagged: patients whose Dice lies below the limit.", *shown.notes(Shown.of(results)))
+    notes = ("Flagged: patients whose Dice lies below the limit.", shown.note(Shown.of(results)))
     return Table("drawn_masks", columns, tuple(lines), notes, results.provenance.untrained_weights)
 
 

@@ -56,10 +56,15 @@ def test_pictures_are_of_the_first_patient_or_of_nobody(
 @pytest.mark.parametrize(
     ("embedding", "said", "not_said"),
     [
-        ({}, "Orange: its box, the prompt. Pink: what the model draws.", "points"),
-        ({"quality": False}, "Orange: its box, the prompt.", "Pink"),
-        ({"prompt": "mask"}, "Green: region of interest. Pink", "Orange"),
-        ({"prompt": "points"}, "Orange: points, the prompt.", "box"),
+        ({}, "region of interest. Orange: the prompt, its box. Pink: what the model draws.", "passes"),
+        ({"quality": False}, "Orange: the prompt, its box.", "Pink"),
+        ({"prompt": "mask"}, "interest, whose mask is the prompt. Pink: what the model draws, which on", "Orange"),
+        ({"prompt": "points"}, "Orange: the prompt, points inside it.", "box"),
+        ({"prompt": "coarse_box"}, "Orange: the prompt, one box around the region on all slices.", "its box"),
+        ({"prompt": "random_box"}, "a box of the right size at a random place, a control.", "its box"),
+        ({"prompting": "first"}, "Orange, on prompted slices: the prompt, its box.", "Orange:"),
+        ({"prompting": "every_k", "every": 1}, "Orange: the prompt", "on prompted slices"),
+        ({"direction": "both"}, "Of the two passes, the one down is shown.", "on prompted"),
     ],
 )
 def test_the_caption_says_what_each_colour_is(made, embedding: dict[str, Any], said: str, not_said: str) -> None:

@@ -160,14 +160,16 @@ def _paper_flow() -> Flow:
 def _provenance(*, images: bool, untrained: bool) -> Provenance:
     protocol: dict[str, Any] = {
         "prompting": "interleaved",
-        "prompt": "tight box of each slice",
+        "prompt": "tight box of each prompted slice",
+        "prompt_kind": "box",
         "stride": 2,
         "direction": "superior to inferior",
+        "passes": 1,
         "resolution_px": 512,
         "bank_dtype": "float32",
         "ct_window_hu": [-500.0, 1300.0],
         "pet_window_suv": [0.0, 10.0],
-        "read_out": "final two memory entries",
+        "read_out": "final 2 memory entries",
     }
     return Provenance(
         engram="0.1.0",

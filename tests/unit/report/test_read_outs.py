@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import get_args
 
+import pytest
+
 from engram.config import ReadOutName
 from engram.evaluation.results import StudyResults
 from engram.report import labels
@@ -39,10 +41,30 @@ def test_every_row_of_a_table_says_its_read_out_where_one_is_another(synthetic_d
     assert {(row[2], row[4]) for row in table.rows} == {("final", "averaging"), ("volume", "PCA")}
     assert {len(row) for row in table.rows} == {len(table.columns)}
     assert table.notes[-1] == (
-        "Read-out: final, the last memory entries; volume, mean, sd and maximum over all slices."
+        "Read-out: final, the last memory entries, of each pass where there are two; volume, mean, sd and maximum "
+        "over all slices and pixels."
     )
     assert "Read-out" not in titles(family_table(results, "table2_multimodal", "multimodal"))
 
 
 def test_every_read_out_has_words() -> None:
     assert set(labels.READ_OUTS) == set(get_args(ReadOutName))
+
+
+@pytest.mark.parametrize("name", get_args(ReadOutName))
+def test_the_words_of_a_read_out_stand_alone(synthetic_demo: StudyResults, name: str) -> None:
+    rows = [row.model_copy(update={"readout": name}) for row in synthetic_demo.rows]
+    said = labels.read_outs(rows, masks_shown=False)
+    assert said == f"Read-out: {name}, {labels.READ_OUTS[name]}."
+    assert "same" not in said
+    assert (labels.AREA_OF_THE_PROMPT in labels.read_outs(rows, masks_shown=True)) is (name == "area")
+
+
+def test_a_mask_as_prompt_is_said_beside_the_drawn_area(synthetic_demo: StudyResults) -> None:
+    rows = [row.model_copy(update={"readout": "area"}) for row in synthetic_demo.rows]
+    for kind in ("box", "mask"):
+        made = synthetic_demo.provenance
+        made = made.model_copy(update={"protocol": made.protocol | {"prompt_kind": kind}})
+        results = synthetic_demo.model_copy(update={"rows": rows, "provenance": made})
+        note = family_table(results, "table1_image_only", "image").notes[-1]
+        assert (labels.AREA_OF_THE_PROMPT in note) is (kind == "mask")

@@ -144,11 +144,19 @@ def test_trained_weights_carry_no_such_label(
 def test_weights_that_nobody_vouches_for_are_named_so(
     fourteen_patients: StudyResults, clinical_only: StudyResults, tmp_path: Path
 ) -> None:
-    assert labels.UNVERIFIED_MEANING in page_of(fourteen_patients, tmp_path).sections["top"].text
+    page = page_of(fourteen_patients, tmp_path)
+    assert labels.UNVERIFIED_MEANING in page.sections["top"].text
+    assert {line[2] for line in page.sections["table1"].tables[0][1:]} == {"mini-random (not verified)"}
+    seen = {line[0]: line[2] for line in page.sections["table3"].tables[0][1:]}
+    assert seen["Image only"] == "mini-random (not verified)"
+    assert seen["Clinical only"] == "–"
+    assert "mini-random (not verified)" in (tmp_path / "tables" / "table1_image_only.csv").read_text()
     made = fourteen_patients.provenance.model_copy(update={"verified_weights": True})
     vouched = fourteen_patients.model_copy(update={"provenance": made})
     for study in (vouched, clinical_only):
-        assert labels.UNVERIFIED not in html_of(study, tmp_path)
+        html = html_of(study, tmp_path)
+        assert labels.UNVERIFIED not in html
+        assert "not verified" not in html
 
 
 def test_banners_say_synthetic_and_every_warning(synthetic_demo: StudyResults, tmp_path: Path) -> None:

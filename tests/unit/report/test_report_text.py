@@ -83,9 +83,8 @@ def test_methods_say_how_maps_become_numbers(synthetic_demo: StudyResults) -> No
 
 
 def test_every_k_is_explained(synthetic_demo: StudyResults) -> None:
-    assert "Prompting was every_k, k = 8: every k-th slice" in changed_protocol(
-        synthetic_demo, prompting="every_k, k = 8"
-    )
+    said = changed_protocol(synthetic_demo, prompting="every_k, k = 8")
+    assert "Prompting was every_k, k = 8: the first slice and every k-th slice read after it were prompted" in said
 
 
 def test_the_terminal_is_told_the_warnings_and_how_the_best_was_chosen(synthetic_demo: StudyResults) -> None:
