@@ -13,7 +13,7 @@ import pytest
 from engram.errors import CohortError, StorageError
 from engram.memory.store import EmbeddingStore, StoredReadOut
 from engram.memory.store_index import read_index
-from engram.pipeline.store import Damaged, list_store, store_lines, verify_store
+from engram.pipeline.store import Damaged, VerifyReport, list_store, store_lines, verify_store
 from engram.pipeline.store_gc import collect_garbage
 
 KEYS = [f"{i:x}{i:x}" + f"{i:x}" * 62 for i in range(6)]
@@ -238,3 +238,9 @@ def test_a_store_that_is_a_file_is_named(tmp_path: Path) -> None:
         with pytest.raises(StorageError, match=f"{folder}.*(Not a directory|is a file)"):
             use()
     assert folder.read_text() == "mine"
+
+
+def test_what_cannot_be_read_is_not_said_to_be_removed() -> None:
+    report = VerifyReport(1, (Damaged(Path("a"), "why"),), ("b: cannot be read",), (), (), 0)
+    assert "Files that cannot be read are never deleted: they may be sound." in report.lines
+    assert report.lines[-1].endswith("--delete removes the rest of what is named above.")
