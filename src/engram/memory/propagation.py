@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from engram.errors import StorageError
-from engram.files import atomic_write, canonical_json
+from engram.files import atomic_write
 from engram.memory.contract import Backbone, BankEntry, Prompt, Reading, Recall, SliceFeatures
 from engram.memory.protocol import Protocol
+from engram.memory.store_format import seal
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ class PropagationState:
         for i, entry in enumerate([] if self.first is None else [self.first, *self.tracked]):
             arrays |= {f"memory_{i}": entry.memory.cpu().numpy(), f"pointer_{i}": entry.pointer.cpu().numpy()}
         plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-        content = save(plain, metadata={_SEAL: _seal(plain)})
+        content = save(plain, metadata={_SEAL: seal({}, plain)})
         return atomic_write(path, lambda stream: stream.write(content))
 
     @classmethod
@@ -74,22 +74,13 @@ class PropagationState:
 _SEAL = "engram_state_sha256"
 
 
-def _seal(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    """SHA-256 (hex) over names, types, shapes and bytes."""
-    named = sorted(arrays.items())
-    sha = hashlib.sha256(canonical_json([[name, a.dtype.name, list(a.shape)] for name, a in named]).encode())
-    for _, array in named:
-        sha.update(array.tobytes())
-    return sha.hexdigest()
-
-
 def _sealed_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     with safe_open(path, framework="numpy") as content:
-        seal = (content.metadata() or {}).get(_SEAL)
+        sealed = (content.metadata() or {}).get(_SEAL)
         arrays = {name: np.array(content.get_tensor(name)) for name in content.keys()}  # noqa: SIM118
-    if seal is None:
+    if sealed is None:
         raise ValueError("it has no checksum of a state: another file, or of an older version")
-    if seal != _seal(arrays):
+    if sealed != seal({}, arrays):
         raise ValueError("it is damaged: its checksum is not that of its content")
     return arrays
 

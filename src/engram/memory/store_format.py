@@ -69,7 +69,7 @@ def encode(key: str, readout: StoredReadOut, picture: bytes | None) -> bytes:
     _check_about(readout.about)
     arrays = {name: _plain(name, array) for name, array in sorted(readout.arrays.items())}
     fields: dict[str, Any] = {"key": key, "about": readout.about, "picture": picture_digest(picture)}
-    fields["sha256"] = _seal(fields, arrays)
+    fields["sha256"] = seal(fields, arrays)
     # One metadata field only: safetensors writes several in no fixed order.
     return bytes(save(arrays, metadata={"engram": canonical_json(fields)}))
 
@@ -83,7 +83,7 @@ def decode(content: bytes, key: str) -> tuple[StoredReadOut, Header]:
         raise ValueError(f"it is damaged: {error}") from error
     if header.key != key:
         raise ValueError(f"it is the embedding of another address, {header.key}")
-    if _seal({"key": key, "about": header.about, "picture": header.picture}, arrays) != header.sha256:
+    if seal({"key": key, "about": header.about, "picture": header.picture}, arrays) != header.sha256:
         raise ValueError("it is damaged: its checksum is not that of its content")
     return StoredReadOut(arrays, header.about), header
 
@@ -116,7 +116,7 @@ def _check_about(about: Mapping[str, Any]) -> None:
         raise ValueError(f"a read-out is described by {wanted}; not by {', '.join(sorted(about)) or 'nothing'}")
 
 
-def _seal(fields: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+def seal(fields: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> str:
     """SHA-256 (hex) over names, types, shapes and values of all arrays, and all that is said of them."""
     named = sorted(arrays.items())
     shapes = [[name, array.dtype.name, list(array.shape)] for name, array in named]

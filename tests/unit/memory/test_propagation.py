@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from engram.errors import StorageError
 from engram.memory import propagation
 from engram.memory.propagation import PropagationState, Remembered
+from engram.memory.store_format import seal
 
 Arrays = dict[str, np.ndarray]
 
@@ -111,5 +112,5 @@ MEMORY, POINTER, N_READ = np.zeros((2, 3, 3), np.float32), np.zeros(4, np.float3
 )
 def test_sealed_arrays_that_are_no_state_are_refused(tmp_path: Path, arrays: Arrays, why: str) -> None:
     path = tmp_path / "state"
-    save_file(arrays, path, metadata={propagation._SEAL: propagation._seal(arrays)})
+    save_file(arrays, path, metadata={propagation._SEAL: seal({}, arrays)})
     _refused(path, why)
