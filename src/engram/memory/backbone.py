@@ -128,7 +128,8 @@ class Sam2Backbone:
         recent = [e for e in recall.tracked if e.distance < self.memories_seen]
         seen += [(e.distance, e) for e in sorted(recent, key=lambda e: -e.distance)]
         memories = [self._flat(e.memory.to(recall.bank_dtype)).to(self._device, self.dtype) for _, e in seen]
-        positions = [self._spatial_position(e) + self._temporal_position(offset) for offset, e in seen]
+        spatial = self._spatial_position(seen[0][1].memory)  # one shape, one encoding
+        positions = [spatial + self._temporal_position(offset) for offset, _ in seen]
         limit = min(recall.slices_in_study, self.pointers_seen)
         entries = [*recall.conditioning, *(e for e in recall.tracked if e.distance < limit)]
         pointers, pointer_positions = self._pointer_tokens(entries, limit)
@@ -139,8 +140,8 @@ class Sam2Backbone:
     def _flat(memory: torch.Tensor) -> torch.Tensor:
         return memory.flatten(1).T.unsqueeze(1)  # (channels, h, w) -> (h * w, 1, channels)
 
-    def _spatial_position(self, entry: BankEntry) -> torch.Tensor:
-        shape = (1, *entry.memory.shape)
+    def _spatial_position(self, memory: torch.Tensor) -> torch.Tensor:
+        shape = (1, *memory.shape)
         position = self.model.memory_encoder.position_encoding
         encoding: torch.Tensor = position(torch.Size(shape), self._device, self.dtype)
         return encoding.flatten(2).permute(2, 0, 1)
