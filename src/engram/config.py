@@ -5,26 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from engram.config_embedding import Embedding
+from engram.config_images import Images, Roi
 from engram.config_problems import in_words
+from engram.config_section import Section
 from engram.errors import ConfigError
 from engram.strict_yaml import read_yaml
-
-UNTRAINED_MINI = "untrained-mini"  # the small model with random weights, for tests and the demo
 
 Modality = Literal["PET", "CT"]
 Origin = Literal["PET", "CT", "Combined"]
 Family = Literal["clinical", "image", "multimodal"]
-PromptKind = Literal["box", "padded_box", "jittered_box", "mask", "points", "coarse_box", "random_box"]
-ReadOutName = Literal["final", "volume_map", "volume", "roi", "regions", "pointers", "scores", "area"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Outcome(_Section):
+class Outcome(Section):
     """Which columns hold the outcome. Time zero and event are as the cohort defines them (paper 2.1: PFS)."""
 
     time: str
@@ -33,7 +28,7 @@ class Outcome(_Section):
     name: str = "PFS"
 
 
-class Covariate(_Section):
+class Covariate(Section):
     """One clinical covariate, with its kind and unit declared; nothing is inferred from the values."""
 
     kind: Literal["continuous", "categorical", "ordinal"]
@@ -56,89 +51,14 @@ class Covariate(_Section):
         return self
 
 
-class Images(_Section):
-    """Columns of the images, and how voxels become 8-bit frames (paper 2.2; windows are MedSAM2's habit)."""
-
-    ct: str | None = Field("ct", description="CT in HU; PET is brought onto its grid. null: the study has no CT")
-    pet: str | None = Field("pet", description="PET in SUVbw. null: the study has no PET")
-    labels: str | None = Field(None, description="column of the bone label map")
-    label_scheme: Literal["totalsegmentator_v2"] = "totalsegmentator_v2"
-    ct_window_hu: tuple[float, float] = Field((-500.0, 1300.0), description="bone window: level 400, width 1800")
-    pet_window_suv: tuple[float, float] = Field((0.0, 10.0), description="SUVbw at black and at white")
-
-    @model_validator(mode="after")
-    def _windows(self) -> Images:
-        if self.ct is None and self.pet is None:
-            raise ValueError("name the column of ct, of pet, or of both")
-        for low, high in (self.ct_window_hu, self.pet_window_suv):
-            if not low < high:
-                raise ValueError(f"a window goes from low to high, not from {low} to {high}")
-        return self
-
-
-class Roi(_Section):
-    """A region of interest: a ready mask on the CT grid, or a region made from the bone label map (paper 2.2)."""
-
-    mask: str | None = Field(None, description="column of a ready mask on the CT grid")
-    region: Literal["spine_dilated", "skeleton"] | None = None
-    dilate_mm: float = Field(10.0, ge=0, description="dilation of the spine, in mm (the paper gives none)")
-    include_sacrum: bool = True
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Roi:
-        if (self.mask is None) == (self.region is None):
-            raise ValueError("give either 'mask' (a column) or 'region' (spine_dilated, skeleton)")
-        return self
-
-
-class Embedding(_Section):
-    """The frozen memory model, how it reads the slices (paper 2.3.1), and what is kept of its memory."""
-
-    weights: str = Field(
-        UNTRAINED_MINI, description="a .pt file, a Hugging Face folder, a known name, or 'untrained-mini'"
-    )
-    weights_name: str | None = Field(None, description="name printed in tables; the file's own name by default")
-    resolution: int | None = Field(
-        None,
-        description="pixels a side; by default a folder's own, or what known weights were trained at, else 512",
-        ge=32,
-    )
-    prompting: Literal["all", "interleaved", "first", "every_k"] = "interleaved"
-    every: int = Field(
-        8, ge=1, description="for every_k: each k-th slice read gets its prompt, the rest is tracked"
-    )
-    prompt: PromptKind = Field("box", description="what is shown of the region on a prompted slice")
-    prompt_mm: float = Field(10.0, ge=0, description="padding of a padded box; sd of each edge of a jittered one")
-    points: int = Field(3, ge=1, description="clicks on each slice, for prompt: points")
-    prompt_seed: int = Field(0, ge=0, description="for jittered and random boxes")
-    stride: int = Field(2, ge=1, description="every second slice with mask (paper 2.3.1)")
-    direction: Literal["down", "up", "both"] = Field("down", description="down the body, up, or a pass each way")
-    precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="bfloat16: autocast, the authors' setting on a GPU; it changes every number"
-    )
-    readouts: tuple[ReadOutName, ...] = Field(("final",), min_length=1, description="what is kept of the memory")
-    final_entries: int = Field(2, ge=1, description="memory entries of the final read-out (paper: 2)")
-    quality: bool = Field(True, description="compare what the model draws with the region, on every slice")
-    quality_limit: float = Field(0.5, ge=0, le=1, description="a study whose Dice lies below is flagged")
-    device: Literal["cpu", "cuda"] = "cpu"
-    threads: int = Field(
-        1, ge=1, description="threads of each worker; more workers are faster where studies are many"
-    )
-    batch: int = Field(1, ge=1, description="slices encoded at once: for a GPU; a CPU gains nothing")
-    map_size: Literal["native", "paper"] = Field(
-        "native",
-        description="'paper' stretches each map to 64 x 64 before the head; native is the memory's own size",
-    )
-
-
-class Models(_Section):
+class Models(Section):
     """Which rows are run. By default all that the data allow."""
 
     families: tuple[Family, ...] = ("clinical", "image", "multimodal")
     origins: tuple[Origin, ...] | None = Field(None, description="by default all that the scans allow")
 
 
-class Training(_Section):
+class Training(Section):
     """DeepSurv, its heads, ridge Cox (paper 2.3.3, 2.4). All of it happens inside the training part of a fold."""
 
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = (32,)
@@ -166,7 +86,7 @@ class Training(_Section):
         return self
 
 
-class Evaluation(_Section):
+class Evaluation(Section):
     """Stratified cross-validation (paper 2.4.1)."""
 
     folds: int = Field(5, ge=2)
@@ -175,13 +95,13 @@ class Evaluation(_Section):
     max_missing: float = Field(0.4, ge=0, le=1, description="a covariate missing more often in training is dropped")
 
 
-class Report(_Section):
+class Report(Section):
     """What the report shows."""
 
     pictures: bool = Field(True, description="slices of one patient in the report, of all in quality.html")
 
 
-class Truth(_Section):
+class Truth(Section):
     """Columns of the true log-hazard; only a synthetic cohort has them. Never used by a model."""
 
     clinical: str
@@ -189,7 +109,7 @@ class Truth(_Section):
     total: str
 
 
-class StudyConfig(_Section):
+class StudyConfig(Section):
     """A whole study. `folder` is where its file lies; relative paths start there."""
 
     name: str
@@ -275,7 +195,7 @@ class StudyConfig(_Section):
         return {m: c for m, c in columns.items() if c is not None and (m == "CT" or m in self.modalities)}
 
 
-_SECTIONS: dict[str, type[_Section]] = {
+_SECTIONS: dict[str, type[Section]] = {
     "": StudyConfig,
     "outcome": Outcome,
     "covariates.<name>": Covariate,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from engram.config import ReadOutName
+from engram.config_embedding import ReadOutName
 from engram.outcome import SurvivalOutcome
 
 # What a patient's embedding is: memory entries, which a CNN reads as maps, or a vector of numbers.

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engram.config import ReadOutName
+from engram.config_embedding import ReadOutName
 from engram.table import MAP_READOUTS, VECTOR_READOUTS, EmbeddingKey, PatientFeatures
 
 

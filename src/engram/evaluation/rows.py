@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engram.config import Family, Modality, Origin, ReadOutName, StudyConfig
+from engram.config import Family, Modality, Origin, StudyConfig
+from engram.config_embedding import ReadOutName
 from engram.errors import ConfigError
 from engram.table import MAP_READOUTS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
-from engram.config import PromptKind
+from engram.config_embedding import PromptKind
 from engram.files import digest
 
 Prompting = Literal["all", "interleaved", "first", "every_k"]

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from engram.config import ReadOutName
+from engram.config_embedding import ReadOutName
 from engram.memory.contract import Reading
 from engram.memory.drawn import coverage, drawn_area_mm2
 from engram.memory.prompts import SlicePrompts, Spacing

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import Sam2VideoConfig, Sam2VideoModel
 from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
 
-from engram.config import UNTRAINED_MINI
+from engram.config_embedding import UNTRAINED_MINI
 from engram.errors import WeightsError
 from engram.files import canonical_json
 from engram.memory.backbone import Sam2Backbone

@@ -10,7 +10,8 @@ from typing import Any
 
 from engram.cohort.manifest import read_manifest
 from engram.cohort.records import Cohort, PatientFiles, check_analysable
-from engram.config import UNTRAINED_MINI, StudyConfig
+from engram.config import StudyConfig
+from engram.config_embedding import UNTRAINED_MINI
 from engram.errors import PatientError, StorageError
 from engram.files import write_text
 from engram.jobs import run_jobs

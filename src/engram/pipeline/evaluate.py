@@ -12,7 +12,8 @@ from engram.cohort.flow import exclusion_flow, study_stages
 from engram.cohort.manifest import read_manifest
 from engram.cohort.records import Cohort, PatientRecord, check_analysable
 from engram.cohort.summary import summarise
-from engram.config import Roi, StudyConfig
+from engram.config import StudyConfig
+from engram.config_images import Roi
 from engram.errors import ImagingError
 from engram.evaluation.results import CohortSummary, Flow, Provenance, StudyResults, save_results
 from engram.evaluation.study import Evaluation, evaluate_study

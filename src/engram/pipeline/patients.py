@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engram.cohort.records import PatientRecord
-from engram.config import Images, StudyConfig
+from engram.config import StudyConfig
+from engram.config_images import Images
 from engram.errors import ImagingError
 from engram.imaging.study import ImagePair, load_pair
 from engram.roi.anatomy import PartMap, part_map

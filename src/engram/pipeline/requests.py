@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engram.config import UNTRAINED_MINI, Modality, StudyConfig
+from engram.config import Modality, StudyConfig
+from engram.config_embedding import UNTRAINED_MINI
 from engram.files import digest
 from engram.memory.contract import Backbone
 from engram.memory.protocol import ENGINE_VERSION, Protocol

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from engram.cohort.records import PatientRecord
-from engram.config import ReadOutName, StudyConfig
+from engram.config import StudyConfig
+from engram.config_embedding import ReadOutName
 from engram.memory.store import EmbeddingStore
 from engram.outcome import SurvivalOutcome
 from engram.pipeline.embedded import Embedded

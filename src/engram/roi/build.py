@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from engram.config import Roi
+from engram.config_images import Roi
 from engram.errors import ImagingError
 from engram.imaging.volume import Grid
 from engram.roi.masks import check_mask, read_labels, read_mask

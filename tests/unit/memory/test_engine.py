@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from engram.config import ReadOutName
+from engram.config_embedding import ReadOutName
 from engram.memory.backbone import Sam2Backbone
 from engram.memory.contract import Frames
 from engram.memory.engine import Wanted, plan, read_regions

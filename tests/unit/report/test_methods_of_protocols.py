@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 import pytest
 
-from engram.config import PromptKind, ReadOutName, StudyConfig, Training
+from engram.config import StudyConfig, Training
+from engram.config_embedding import PromptKind, ReadOutName
 from engram.evaluation.results import Provenance, StudyResults
 from engram.memory.protocol import Direction, Prompting
 from engram.pipeline.requests import protocol_fields

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from engram.config import ReadOutName
+from engram.config_embedding import ReadOutName
 from engram.evaluation.results import StudyResults
 from engram.report import labels
 from engram.report.tables import Table, all_tables, family_table

@@ -9,7 +9,7 @@ import pytest
 from hand_made import make_masks
 from page_reader import Page
 
-from engram.config import PromptKind
+from engram.config_embedding import PromptKind
 from engram.evaluation.results import StudyResults
 from engram.report import prose, shown
 from engram.report.page import StudyPicture, write_report

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engram.config import Roi
+from engram.config_images import Roi
 from engram.errors import ImagingError
 from engram.imaging.volume import Grid
 from engram.roi import build
