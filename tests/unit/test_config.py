@@ -48,7 +48,7 @@ def test_paths_start_at_the_folder_of_the_study_file(tmp_path: Path) -> None:
         ({"covariates": {"a": {"kind": "categorical", "levels": [0, 1]}}}, r"levels\.1: .* Quote it: '1'"),
         ({"zzz": 1}, r"zzz: unknown field; docs/study-file\.md"),
         ({"outcome": {**STUDY["outcome"], "unit": "fortnights"}}, "unknown unit 'fortnights'; use one of days"),
-        ({"outcome": {"time": "t", "unit": "days"}}, r"outcome\.event: Field required"),
+        ({"outcome": {"time": "t", "unit": "days"}}, r"outcome\.event: is missing; it is text"),
         ({"covariates": {"age": {"kind": "continuous"}}}, "needs its unit"),
         ({"covariates": {"iss": {"kind": "ordinal"}}}, "needs its levels"),
         ({"covariates": {}}, "covariates, images, or both"),
