@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from engram.config import load_config
+from engram.memory.registry import FETCH_FOLDER
 from engram.terminal import out
 
 store_app = typer.Typer(no_args_is_help=True, help="The embedding store of a study: list, verify, clear.")
@@ -67,7 +68,7 @@ def list_weights() -> None:
 @weights_app.command("fetch")
 def fetch(
     name: Annotated[str, typer.Argument(help="A name that 'engram weights ls' lists.")],
-    folder: Annotated[Path, typer.Option(help="Where the file goes.")] = Path("weights"),
+    folder: Annotated[Path, typer.Option(help="Where the file goes.")] = FETCH_FOLDER,
     revision: Annotated[str | None, typer.Option(help="Another commit of the repository.")] = None,
 ) -> None:
     """Download published weights: the only command that uses the network."""

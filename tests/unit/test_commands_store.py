@@ -98,6 +98,7 @@ def test_fetch_says_whether_the_file_is_the_published_one(tmp_path: Path, monkey
         return str(Path(local_dir) / file)
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", hub)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda _url, *, timeout: timeout)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     code, text = _call("weights", "fetch", "medsam2-us-heart", "--folder", tmp_path)
     assert code == 0

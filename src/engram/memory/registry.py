@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +18,9 @@ from engram.errors import StorageError, WeightsError
 from engram.files import file_digest
 
 FOLDER_VARIABLE = "ENGRAM_WEIGHTS"
+FETCH_FOLDER = Path("weights")  # where `engram weights fetch` puts what it gets, unless told otherwise
+
+_ANSWER_SECONDS = 5.0  # for the hub to answer at all; the download itself takes as long as it takes
 
 
 @dataclass(frozen=True)
@@ -157,8 +162,9 @@ def resolve_weights(path_or_name: str | Path, *, folder: Path | None = None) -> 
     """Where weights are on this machine, and whether their bytes are published ones.
 
     A file or folder that exists is taken as it is. A known name is looked for in `folder`, in the folder that
-    $ENGRAM_WEIGHTS names and in the Hugging Face cache. Raises WeightsError where nothing is found, naming the
-    command that gets it, or where the file found by name is not the published one.
+    $ENGRAM_WEIGHTS names, in ./weights, where fetched files go, and in the Hugging Face cache. Raises WeightsError
+    where nothing is found, naming the command that gets it, or where the file found by name is not the published
+    one.
     """
     path, known = _located(path_or_name, folder)
     file = path / "model.safetensors" if path.is_dir() else path
@@ -177,12 +183,12 @@ def _located(path_or_name: str | Path, folder: Path | None) -> tuple[Path, Known
     known = KNOWN_WEIGHTS.get(str(path_or_name))
     if known is None:
         raise WeightsError(_nothing_there(str(path_or_name)))
-    places = [place / known.file for place in (folder, _folder_of_environment()) if place is not None]
-    found = [place for place in places if place.is_file()] or _in_cache(known)
+    folders = [place for place in (folder, _folder_of_environment(), FETCH_FOLDER) if place is not None]
+    found = [file for file in (place / known.file for place in folders) if file.is_file()] or _in_cache(known)
     if not found:
-        looked = ", ".join([*map(str, places), "the Hugging Face cache"])
+        looked = f"{', '.join(str(place.absolute()) for place in folders)} and the Hugging Face cache"
         raise WeightsError(
-            f"the weights '{known.name}' are not on this machine (looked for {looked}). Get them with "
+            f"the weights '{known.name}' are not on this machine (looked in {looked}). Get them with "
             f"'engram weights fetch {known.name}' ({known.source}; licence: {known.licence}), or give their path."
         )
     return found[0], known
@@ -205,8 +211,10 @@ def fetch_weights(name: str, folder: Path, *, revision: str | None = None) -> Re
         if there.verified:
             return there
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=f".{known.file}.", suffix=".part") as temporary:
+        with (
+            _made(folder),
+            tempfile.TemporaryDirectory(dir=folder, prefix=f".{known.file}.", suffix=".part") as temporary,
+        ):
             file = _download(known, Path(temporary), revision or known.revision)
             sha256 = file_digest(file)
             if revision in (None, known.revision):
@@ -219,8 +227,22 @@ def fetch_weights(name: str, folder: Path, *, revision: str | None = None) -> Re
     return ResolvedWeights(target, known, sha256)
 
 
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """The folder and those above it; where what follows fails, those that were not there are gone again."""
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for place in new:
+            if not any(place.iterdir()):
+                place.rmdir()
+        raise
+
+
 def _download(known: KnownWeights, folder: Path, revision: str | None) -> Path:
-    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
     if constants.HF_HUB_OFFLINE:
         raise WeightsError(
@@ -228,12 +250,20 @@ def _download(known: KnownWeights, folder: Path, revision: str | None) -> Path:
             "from another machine and give its path."
         )
     try:
+        # Asked once and shortly: the download would retry for half a minute, and print each time that it does.
+        get_hf_file_metadata(hf_hub_url(known.repository, known.file, revision=revision), timeout=_ANSWER_SECONDS)
         return Path(hf_hub_download(known.repository, known.file, revision=revision, local_dir=folder))
     except Exception as error:  # a network fails in many ways, each with an error of its own
         raise WeightsError(
-            f"{known.name}: {known.source} could not be downloaded ({type(error).__name__}: {error}). Check the "
-            "network and try again, or download the file elsewhere and give its path."
+            f"{known.name}: {known.source} could not be downloaded ({_first_line(error)}). Check the network and "
+            "try again, or download the file on another machine and give its path."
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    """Its kind and the first line of what it says: the hub's errors go on with advice of their own."""
+    said = str(error).strip().splitlines()
+    return ": ".join([type(error).__name__, *said[:1]])
 
 
 def _check_digest(path: Path, sha256: str | None, known: KnownWeights) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 @pytest.fixture(autouse=True)
 def _nothing_on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
 
@@ -57,6 +61,7 @@ class _Hub:
 def hub(monkeypatch: pytest.MonkeyPatch) -> _Hub:
     standing_in = _Hub()
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", standing_in)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda _url, *, timeout: timeout)
     return standing_in
 
 
@@ -114,11 +119,14 @@ def test_a_folder_is_told_by_its_tensors(tmp_path: Path) -> None:
     assert resolve_weights(tmp_path).file_digest == SHA256
 
 
-def test_a_name_is_looked_for_in_the_folder_the_variable_and_the_cache(
+def test_a_name_is_looked_for_in_the_folder_the_variable_where_fetched_files_go_and_the_cache(
     tmp_path: Path, known: KnownWeights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cached = _cache(tmp_path, known)
     assert resolve_weights(known.name).path == cached
+    Path("weights").mkdir()
+    Path("weights", known.file).write_bytes(CONTENT)
+    assert resolve_weights(known.name).path == Path("weights", known.file)
     shared, own = tmp_path / "shared", tmp_path / "own"
     for place in (shared, own):
         place.mkdir()
@@ -138,7 +146,8 @@ def test_another_revision_in_the_cache_is_not_taken(tmp_path: Path, known: Known
 def test_absent_weights_name_command_source_and_licence(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="'engram weights fetch medsam2'") as refused:
         resolve_weights("medsam2", folder=tmp_path)
-    for part in ("MedSAM2_latest.pt of huggingface.co/wanglab/MedSAM2", "CC-BY-SA-4.0", str(tmp_path)):
+    looked = f"looked in {tmp_path}, {Path.cwd() / 'weights'} and the Hugging Face cache"
+    for part in ("MedSAM2_latest.pt of huggingface.co/wanglab/MedSAM2", "CC-BY-SA-4.0", looked):
         assert part in str(refused.value)
 
 
@@ -186,8 +195,8 @@ def test_other_bytes_from_the_hub_are_refused_and_leave_nothing(
 ) -> None:
     hub.content = b"something else"
     with pytest.raises(WeightsError, match="not the published weights"):
-        fetch_weights(known.name, tmp_path / "new")
-    assert list((tmp_path / "new").iterdir()) == []
+        fetch_weights(known.name, tmp_path / "new" / "weights")
+    assert not (tmp_path / "new").exists()
 
 
 def test_another_revision_is_fetched_on_request_and_not_verified(
@@ -209,18 +218,47 @@ def test_an_unknown_name_is_not_fetched(tmp_path: Path, hub: _Hub) -> None:
 def test_offline_is_honoured(tmp_path: Path, hub: _Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(WeightsError, match="HF_HUB_OFFLINE is set"):
-        fetch_weights("medsam2", tmp_path)
-    assert (hub.asked, list(tmp_path.iterdir())) == ([], [])
+        fetch_weights("medsam2", tmp_path / "weights")
+    assert (hub.asked, (tmp_path / "weights").exists()) == ([], False)
 
 
-def test_a_hub_that_fails_is_named_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> str:
-        raise ConnectionError("no route to host")
+def _fail(*_: object, **__: object) -> str:
+    raise ConnectionError("no route to host\n\nadvice of the hub")
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
-    with pytest.raises(WeightsError, match=r"could not be downloaded \(ConnectionError: no route to host\)"):
-        fetch_weights("medsam2", tmp_path)
-    assert list(tmp_path.iterdir()) == []
+
+@pytest.mark.parametrize("step", ["get_hf_file_metadata", "hf_hub_download"])
+def test_a_hub_that_fails_is_named_and_leaves_nothing(
+    step: str, tmp_path: Path, hub: _Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub, step, _fail)
+    with pytest.raises(WeightsError, match=r"could not be downloaded \(ConnectionError: no route to host\)\. "):
+        fetch_weights("medsam2", tmp_path / "new" / "weights")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:  # bound and not listening: what connects is refused
+        closed.bind(("127.0.0.1", 0))
+        there = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", there)
+        monkeypatch.setattr(
+            huggingface_hub.constants,
+            "HUGGINGFACE_CO_URL_TEMPLATE",
+            there + "/{repo_id}/resolve/{revision}/{filename}",
+        )
+        start = time.monotonic()
+        with pytest.raises(WeightsError, match=r"could not be downloaded \(ConnectError"):
+            fetch_weights("medsam2", tmp_path / "weights")
+    assert time.monotonic() - start < 5
+    assert not (tmp_path / "weights").exists()
+
+
+def test_a_folder_that_was_there_stays(tmp_path: Path, hub: _Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", _fail)
+    (tmp_path / "weights").mkdir()
+    with pytest.raises(WeightsError, match="could not be downloaded"):
+        fetch_weights("medsam2", tmp_path / "weights")
+    assert list((tmp_path / "weights").iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, hub: _Hub) -> None:
