@@ -78,7 +78,8 @@ def convert_state(official: Mapping[str, torch.Tensor]) -> State:
     """Rename the tensors of an official checkpoint; values are untouched.
 
     The four point embeddings become one matrix, and the positional embedding of the prompt encoder is shared
-    with the image. Names without a counterpart keep their own, so that a strict load reports them.
+    with the image. Names without a counterpart keep their own, so that a strict load reports them. Raises
+    WeightsError where the point embeddings are not rows of one width.
     """
     state: State = {}
     points: dict[int, torch.Tensor] = {}
@@ -88,11 +89,22 @@ def convert_state(official: Mapping[str, torch.Tensor]) -> State:
         else:
             state[_rename(name)] = tensor
     if points:
-        state["prompt_encoder.point_embed.weight"] = torch.cat([points[i] for i in sorted(points)])
+        state["prompt_encoder.point_embed.weight"] = _one_matrix([points[i] for i in sorted(points)])
     shared = "prompt_encoder.shared_embedding.positional_embedding"
     if shared in state:
         state["shared_image_embedding.positional_embedding"] = state[shared].clone()
     return state
+
+
+def _one_matrix(points: list[torch.Tensor]) -> torch.Tensor:
+    shapes = [tuple(point.shape) for point in points]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 2:
+        raise WeightsError(
+            "the tensors sam_prompt_encoder.point_embeddings.*.weight are "
+            f"{', '.join(map(str, shapes))}; those of every official checkpoint are rows of one width. "
+            "Give an official SAM 2 or MedSAM2 .pt file, or a Hugging Face folder."
+        )
+    return torch.cat(points)
 
 
 def _rename(name: str) -> str:

@@ -86,8 +86,7 @@ class Plan:
 
 def plan(wanted: Mapping[str, Wanted], protocol: Protocol) -> Plan:
     """The least work that gives every read-out of every region."""
-    ways = {"down": (False,), "up": (True,), "both": (False, True)}[protocol.direction]
-    return Plan(tuple(_plan_pass(wanted, protocol, going_up=way) for way in ways))
+    return Plan(tuple(_plan_pass(wanted, protocol, going_up=going_up) for going_up in protocol.ways))
 
 
 def _plan_pass(wanted: Mapping[str, Wanted], protocol: Protocol, *, going_up: bool) -> Pass:

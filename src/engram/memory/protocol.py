@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import inf
+from numbers import Real
 from typing import Any, Literal, get_args
 
 from engram.config_embedding import PromptKind
@@ -24,6 +26,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 _WHOLE = ("every", "points", "prompt_seed", "stride", "resolution")
 _LEAST: dict[str, float] = {"every": 1, "prompt_mm": 0, "points": 1, "prompt_seed": 0, "stride": 1}
+_WAYS: dict[Direction, tuple[bool, ...]] = {"down": (False,), "up": (True,), "both": (False, True)}
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,10 @@ class Protocol:
             # bool is a kind of int, and True would be read as 1. None is the model's own resolution.
             if type(value) is not int and (name, value) != ("resolution", None):
                 raise ValueError(f"{name} must be a whole number (int), not {value!r} ({type(value).__name__})")
+        object.__setattr__(self, "prompt_mm", _plain_mm(self.prompt_mm))
         for name, least in _LEAST.items():
-            if not getattr(self, name) >= least:
-                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
+            if not least <= getattr(self, name) < inf:
+                raise ValueError(f"{name} must be at least {least}, and finite, not {getattr(self, name)}")
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -101,6 +105,11 @@ class Protocol:
         return digest({**self.fields, "engine_version": ENGINE_VERSION})
 
     @property
+    def ways(self) -> tuple[bool, ...]:
+        """The passes in their order: whether each goes up the body."""
+        return _WAYS[self.direction]
+
+    @property
     def remembers(self) -> bool:
         """Whether a slice looks back on others."""
         return self.prompting != "all"
@@ -110,3 +119,10 @@ class Protocol:
         if self.prompting == "every_k":
             return position % self.every == 0
         return position == 0 or self.prompting != "first"
+
+
+def _plain_mm(value: object) -> float:
+    """One float for one length: 5, 5.0 and NumPy's 5 are the same reading, -0.0 is 0.0."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError(f"prompt_mm must be a number of mm, not {value!r} ({type(value).__name__})")
+    return float(value) + 0.0

@@ -95,8 +95,8 @@ def trace(
         raise ValueError("a state belongs to one pass: go on in one direction at a time")
     begun = state or PropagationState()
     n_in_all = _slices_in_all(n_slices, begun.n_read, len(frames))
-    down, up = np.arange(len(frames)), np.arange(len(frames))[::-1]
-    orders = {"down": [down], "up": [up], "both": [down, up]}[protocol.direction]
+    down = np.arange(len(frames))
+    orders = [down[::-1] if going_up else down for going_up in protocol.ways]
     readings: dict[int, Reading] = {}
     order: list[int] = []
     for number, rows in enumerate(orders):

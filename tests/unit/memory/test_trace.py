@@ -314,6 +314,7 @@ def test_wrong_shapes_are_refused(mini: Sam2Backbone, frames: np.ndarray, boxes:
         {"prompting": "some"}, {"every": 0}, {"prompt": "scribble"}, {"prompt_mm": -1.0}, {"points": 0},
         {"stride": True}, {"stride": 2.0}, {"every": 3.0}, {"points": np.int64(3)}, {"prompt_seed": False},
         {"resolution": 512.0}, {"resolution": True}, {"stride": None},
+        {"prompt_mm": np.nan}, {"prompt_mm": np.inf}, {"prompt_mm": "5"}, {"prompt_mm": True},
         {"stride": 0}, {"direction": "left"}, {"precision": "int8"}, {"bank_dtype": "int8"}, {"prompt_seed": -1},
     ],
 )  # fmt: skip
@@ -337,6 +338,17 @@ def test_protocols_are_hashable_and_their_digests_tell_them_apart() -> None:
 
 def test_what_decides_no_number_changes_no_digest() -> None:
     assert Protocol(every=3, points=5, prompt_mm=2, prompt_seed=9).digest == Protocol().digest
+
+
+@pytest.mark.parametrize("same", [5, np.float32(5), np.int64(5)])
+def test_a_length_has_one_digest_however_its_number_is_written(same: float) -> None:
+    assert Protocol(prompt="padded_box", prompt_mm=same) == Protocol(prompt="padded_box", prompt_mm=5.0)
+    assert _padded_digest(same) == _padded_digest(5.0) != _padded_digest(5.5)
+    assert _padded_digest(-0.0) == _padded_digest(0.0)
+
+
+def _padded_digest(mm: float) -> str:
+    return Protocol(prompt="padded_box", prompt_mm=mm).digest
 
 
 def test_every_slice_prompted_has_one_digest_by_either_name() -> None:

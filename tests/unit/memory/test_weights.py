@@ -148,6 +148,17 @@ def test_a_bank_of_another_length_is_refused(
 
 
 @both
+@pytest.mark.parametrize("shape", [(1, 128), (256,), ()])
+def test_point_embeddings_that_are_not_rows_of_one_width_are_refused(
+    take: Taker, tmp_path: Path, shapes_only: State, shape: tuple[int, ...]
+) -> None:
+    shapes_only["sam_prompt_encoder.point_embeddings.2.weight"] = torch.zeros(shape)
+    told = rf"checkpoint\.pt: .*point_embeddings.* \(1, 256\), \(1, 256\), {re.escape(str(shape))}, .*one width"
+    with pytest.raises(WeightsError, match=told):
+        take(_saved(tmp_path, shapes_only))
+
+
+@both
 def test_a_file_of_which_a_bit_flipped_is_refused(take: Taker, tmp_path: Path, shapes_only: State) -> None:
     shapes_only["no_obj_ptr"] = torch.full((1, 256), 0.123)
     path = _saved(tmp_path, shapes_only)
