@@ -77,6 +77,8 @@ class Series:
     started: Series Date and Time. study_date: of the study, "YYYYMMDD". image_type: e.g. ("ORIGINAL", "PRIMARY").
     slices: of CT and PET, in the order of their paths; empty for everything else. files: all files, by path.
     pet: of PET series alone. patient_id: as the header has it; "" where it has none.
+    disagreeing: names of the fields above whose value differs from file to file, and "sop_instance_uid" where two
+    different files bear one; the value in its field then is the first file's.
     """
 
     uid: str
@@ -93,6 +95,7 @@ class Series:
     image_type: tuple[str, ...] = ()
     slices: tuple[ImageSlice, ...] = ()
     pet: PetFacts | None = None
+    disagreeing: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
