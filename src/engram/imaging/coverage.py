@@ -1,0 +1,99 @@
+"""A mask of one grid on another, coarser one: the share of each voxel that it covers.
+
+SUVmax and SUVpeak are numbers of the PET as it was reconstructed: interpolated to the CT's grid, its highest voxels
+are averaged with their neighbours. So masks are brought to the PET, and not the PET to the masks.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk  # noqa: N813
+
+from engram.imaging.volume import Grid
+
+_PARALLEL = 1e-3  # largest difference of direction cosines, a twentieth of a degree
+
+Mask = npt.NDArray[np.bool_]
+Float32 = npt.NDArray[np.float32]
+
+
+def bounding_box(mask: Mask) -> tuple[slice, slice, slice] | None:
+    """The smallest box that holds a mask (z, y, x); None where it is empty."""
+    slices = np.flatnonzero(mask.any(axis=(1, 2)))
+    if not slices.size:
+        return None
+    z = slice(int(slices[0]), int(slices[-1]) + 1)
+    seen = np.zeros(mask.shape[1:], dtype=np.bool_)
+    for plane in mask[z]:
+        seen |= plane
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    return z, slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def mask_on_grid(mask: Mask, grid: Grid, target: Grid) -> Mask:
+    """The voxels of `target` of which the mask, bool (z, y, x) on `grid`, covers at least half, by world position.
+
+    Where the axes of both grids are parallel, as those of one scanner are, the share is exact; else it is that of a
+    voxel of `grid` linearly interpolated at the voxel's centre. Raises ValueError where the mask is not on `grid`.
+    """
+    if mask.shape != grid.shape:
+        raise ValueError(f"mask {mask.shape} is not on a grid of {grid.shape}")
+    if grid.matches(target):
+        return mask
+    half: Mask = (_exact if _parallel(grid, target) else _interpolated)(mask, grid, target) >= 0.5
+    return half
+
+
+def _parallel(one: Grid, other: Grid) -> bool:
+    return bool(np.abs(np.subtract(one.direction, other.direction)).max() <= _PARALLEL)
+
+
+def _exact(mask: Mask, grid: Grid, target: Grid) -> Float32:
+    """Shares, float32 (z, y, x) on `target`: the boxes of both grids are parallel, so axes can be taken in turn."""
+    axes = np.reshape(grid.direction, (3, 3))
+    between_mm = axes.T @ np.subtract(target.origin_mm, grid.origin_mm)  # x, y, z, along the axes
+    starts = [
+        (mm / step, other / step)
+        for mm, step, other in zip(between_mm[::-1], grid.spacing_mm, target.spacing_mm, strict=True)
+    ]
+    z, y, x = (
+        _overlaps(start, step, size, n)
+        for (start, step), size, n in zip(starts, target.shape, grid.shape, strict=True)
+    )
+    shares = np.zeros(target.shape, dtype=np.float32)
+    box = bounding_box(mask)
+    if box is None:
+        return shares
+    inside, y, x = mask[box], y[:, box[1]], x[:, box[2]].T
+    for share, weights in zip(shares, z[:, box[0]], strict=True):
+        used = np.flatnonzero(weights)
+        if used.size:
+            share[:] = y @ np.tensordot(weights[used], inside[used].astype(np.float32), axes=1) @ x
+    return shares
+
+
+def _overlaps(start: float, step: float, size: int, n: int) -> Float32:
+    """Weights (size, n): the share of each target interval that lies in each of n unit intervals around 0, 1, ...
+
+    start: centre of the first target interval, step: their length, both in units of the source's voxel side.
+    """
+    low = start + step * (np.arange(size)[:, None] - 0.5)
+    edge = np.arange(n)[None, :] - 0.5
+    inside = np.minimum(low + step, edge + 1) - np.maximum(low, edge)
+    return np.asarray(np.clip(inside, 0, None) / step, dtype=np.float32)
+
+
+def _interpolated(mask: Mask, grid: Grid, target: Grid) -> Float32:
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    image.SetSpacing(grid.spacing_mm[::-1])
+    image.SetOrigin(grid.origin_mm)
+    image.SetDirection(grid.direction)
+    resample = sitk.ResampleImageFilter()
+    resample.SetInterpolator(sitk.sitkLinear)
+    resample.SetSize(target.shape[::-1])
+    resample.SetOutputSpacing(target.spacing_mm[::-1])
+    resample.SetOutputOrigin(target.origin_mm)
+    resample.SetOutputDirection(target.direction)
+    resample.SetOutputPixelType(sitk.sitkFloat32)
+    return np.asarray(sitk.GetArrayFromImage(resample.Execute(image)), dtype=np.float32)
