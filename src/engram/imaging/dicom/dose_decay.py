@@ -1,0 +1,77 @@
+"""How long the injected dose decays until the moment that the voxels of a series belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from engram.errors import ImagingError
+from engram.imaging.dicom.corrections import Stated
+from engram.imaging.dicom.decay import own_times, refuse_other_admin, start_reference
+from engram.imaging.dicom.frame_times import first_acquisition
+from engram.imaging.dicom.injection import find_injection
+from engram.imaging.dicom.refusals import Refusals
+from engram.imaging.dicom.series import PetFacts, Series
+
+
+@dataclass(frozen=True, eq=False)
+class DoseDecay:
+    """seconds: (n,), from injection to what each slice is corrected to. uptake_min: from injection to the first
+    frame, None where the headers do not tell it and it is not needed. method, notes: as of `SuvConversion`."""
+
+    seconds: npt.NDArray[np.float64]
+    uptake_min: float | None
+    method: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ScanInjection:
+    """at: start of the injection. uptake_min: from there to the start of the first frame."""
+
+    at: datetime
+    uptake_min: float
+    notes: tuple[str, ...] = ()
+
+
+def scan_injection(series: Series, half_life_s: float, stated: Stated, refuse: Refusals) -> ScanInjection:
+    """The injection before a scan. Raises ImagingError where headers do not tell it, or tell two."""
+    start = first_acquisition(series) or series.started
+    if start is None:
+        raise refuse("the time of the scan is unknown", mend="Take the original reconstruction.")
+    found = find_injection(series.pet or PetFacts(), start, half_life_s, stated.injected, refuse)
+    return ScanInjection(found.at, (start - found.at).total_seconds() / 60.0, found.notes)
+
+
+def dose_decay(series: Series, half_life_s: float, stated: Stated, refuse: Refusals) -> DoseDecay:
+    """By Decay Correction, which is START, ADMIN or NONE. Raises ImagingError where the headers do not suffice."""
+    correction = series.pet.decay_correction if series.pet else None
+    if correction == "ADMIN":
+        return _to_injection(series, half_life_s, stated, refuse)
+    if correction == "NONE":
+        injection = scan_injection(series, half_life_s, stated, refuse)
+        moments: Sequence[datetime] = own_times(series, half_life_s, refuse)
+        method, notes = "not decay corrected: dose decayed to each slice's own time", injection.notes
+    else:
+        reference = start_reference(series, half_life_s, stated.decay_reference, refuse)
+        injection = scan_injection(series, half_life_s, stated, refuse)
+        moments = [reference.at] * len(series.slices)
+        method, notes = f"dose decayed to {reference.method}", (*reference.notes, *injection.notes)
+    seconds = np.array([(moment - injection.at).total_seconds() for moment in moments])
+    return DoseDecay(seconds, injection.uptake_min, method, notes)
+
+
+def _to_injection(series: Series, half_life_s: float, stated: Stated, refuse: Refusals) -> DoseDecay:
+    """Images corrected to the injection: the dose does not decay, and the time of it is only checked."""
+    none = np.zeros(len(series.slices))
+    method = "decay corrected to the injection: dose as injected"
+    try:
+        injection = scan_injection(series, half_life_s, stated, refuse)
+    except ImagingError as error:
+        return DoseDecay(none, None, method, (f"time from injection to scan unknown: {error.reason}",))
+    refuse_other_admin(series, injection.at, half_life_s, refuse)
+    return DoseDecay(none, injection.uptake_min, method, injection.notes)
