@@ -6,7 +6,7 @@ import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engram.cohort.manifest import read_manifest
 from engram.cohort.records import Cohort, PatientFiles, check_analysable
@@ -20,13 +20,21 @@ from engram.pipeline.copies import copied_scans
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.inspection import Inspection, image_files, inspect
 
+if TYPE_CHECKING:
+    from engram.memory.weights import CheckedWeights
+
 
 @dataclass(frozen=True)
 class CheckedCohort:
-    """The cohort after its images have been read. digests: of the files of each usable patient, by id."""
+    """The cohort after its images have been read.
+
+    digests: of the files of each usable patient, by id. weights: as they were when they were checked; None where
+    nothing of them can be wrong.
+    """
 
     cohort: Cohort
     digests: dict[str, dict[str, str]]
+    weights: CheckedWeights | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
     Tells every problem and writes exclusions.csv. Raises ManifestError where the table is wrong as a whole,
     CohortError where too little is left, WeightsError where the model's weights are not there.
     """
-    _check_weights(config)
+    weights = _check_weights(config)
     _make_folder(RunFolder.of(config).root)
     if config.images is not None:
         _check_store(config.store_dir)
@@ -53,20 +61,20 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
     write_exclusions(cohort, RunFolder.of(config).exclusions)
     _tell(cohort, console)
     check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
-    return CheckedCohort(cohort, digests)
+    return CheckedCohort(cohort, digests, weights)
 
 
-def _check_weights(config: StudyConfig) -> None:
+def _check_weights(config: StudyConfig) -> CheckedWeights | None:
     """Before hours of reading: the device and the weights that will be asked for are there, and can be used."""
     wanted = config.embedding
     if config.images is None or (wanted.weights == UNTRAINED_MINI and wanted.device == "cpu"):
-        return
+        return None
     # They bring PyTorch, which this stage does not need otherwise.
     from engram.memory.weights import check_device, check_weights
     from engram.pipeline.requests import weights_of
 
     check_device(wanted.device)
-    check_weights(weights_of(config), wanted.resolution)
+    return check_weights(weights_of(config), wanted.resolution)
 
 
 def _make_folder(folder: Path) -> None:

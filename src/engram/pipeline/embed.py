@@ -20,7 +20,7 @@ from engram.memory.protocol import ENGINE_VERSION, Protocol
 from engram.memory.quality import QUALITY
 from engram.memory.readouts import Arrays, Region
 from engram.memory.store import EmbeddingStore, StoredReadOut
-from engram.memory.weights import load_backbone
+from engram.memory.weights import CheckedWeights, check_weights, load_checked
 from engram.pipeline.check import CheckedCohort, error_fields
 from engram.pipeline.console import Console
 from engram.pipeline.embedded import Embedded, save_embedded
@@ -48,7 +48,8 @@ def embed(config: StudyConfig, checked: CheckedCohort, *, workers: int, console:
 
     May be killed at any moment: a finished patient is not computed again. Raises WeightsError, StorageError.
     """
-    backbone, store = _load(config), EmbeddingStore(config.store_dir)
+    weights = checked.weights or check_weights(weights_of(config), config.embedding.resolution)
+    backbone, store = _load(config, weights), EmbeddingStore(config.store_dir)
     records, digests = checked.cohort.records, checked.digests
     all_jobs = [_Job(r, requests_of(config, digests[r.patient_id], backbone)) for r in records]
     jobs = [job for job in (_unfinished(job, store, picture_of(config)) for job in all_jobs) if job.requests]
@@ -62,7 +63,7 @@ def embed(config: StudyConfig, checked: CheckedCohort, *, workers: int, console:
                 workers=workers if config.embedding.device == "cpu" else min(workers, 1),
                 threads=config.embedding.threads,
                 prepare=_prepare,
-                prepare_with=(config,),
+                prepare_with=(config, weights),
                 progress=progress,
             )
     made = _describe(config, checked, backbone, all_jobs)
@@ -98,14 +99,8 @@ def _describe(
     )
 
 
-def _load(config: StudyConfig) -> Sam2Backbone:
-    wanted = config.embedding
-    return load_backbone(
-        weights_of(config),
-        resolution=wanted.resolution,
-        device=wanted.device,
-        name=wanted.weights_name,
-    )
+def _load(config: StudyConfig, weights: CheckedWeights) -> Sam2Backbone:
+    return load_checked(weights, device=config.embedding.device, name=config.embedding.weights_name)
 
 
 class _Worker:
@@ -115,8 +110,8 @@ class _Worker:
     backbone: Sam2Backbone
 
 
-def _prepare(config: StudyConfig) -> None:
-    _Worker.config, _Worker.backbone = config, _load(config)
+def _prepare(config: StudyConfig, weights: CheckedWeights) -> None:
+    _Worker.config, _Worker.backbone = config, _load(config, weights)
 
 
 def _embed_patient(job: _Job) -> None:

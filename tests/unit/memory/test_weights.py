@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,12 +14,12 @@ import pytest
 import torch
 
 from engram.errors import WeightsError
-from engram.memory import Protocol, trace
+from engram.memory import Protocol, checkpoints, trace, weights
 from engram.memory.backbone import Sam2Backbone
 from engram.memory.conversion import convert_state
 from engram.memory.mini import untrained_mini
 from engram.memory.registry import KNOWN_WEIGHTS
-from engram.memory.weights import check_weights, load_backbone, weights_digest
+from engram.memory.weights import check_weights, load_backbone, load_checked, weights_digest
 
 State = dict[str, torch.Tensor]
 Taker = Callable[..., object]
@@ -181,6 +182,64 @@ def test_the_check_takes_what_can_be_loaded(tmp_path: Path, shapes_only: State, 
     check_weights(_saved(tmp_path, shapes_only))
     check_weights(folder, 128)
     check_weights("untrained-mini", 512)
+
+
+def test_what_was_checked_is_loaded_without_the_slow_checks(
+    tmp_path: Path, official_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = check_weights(official_file, 64)
+    plain = load_backbone(official_file, resolution=64)
+
+    def fail(*_: object) -> None:
+        raise AssertionError("done again")
+
+    monkeypatch.setattr(checkpoints, "_damaged_part", fail)
+    monkeypatch.setattr(checkpoints, "check_values", fail)
+    monkeypatch.setattr(weights, "resolve_weights", fail)
+    again = load_checked(checked, name="ours")
+    assert (again.digest, again.verified, again.image_size) == (plain.digest, plain.verified, 64)
+    assert again.name == "ours"
+    assert all(torch.equal(a, b) for a, b in zip(again.model.parameters(), plain.model.parameters(), strict=True))
+
+
+def test_a_folder_that_was_checked_is_loaded_without_the_slow_checks(
+    folder: Path, mini: Sam2Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = check_weights(folder, 128)
+    monkeypatch.setattr(checkpoints, "safe_open", None)
+    assert load_checked(checked).digest == mini.digest == checked.digest
+
+
+def test_the_untrained_model_needs_no_file_to_be_checked(mini: Sam2Backbone) -> None:
+    loaded = load_checked(check_weights("untrained-mini", 512))
+    assert (loaded.digest, loaded.name, loaded.untrained) == (mini.digest, "untrained-mini", True)
+
+
+def test_weights_that_changed_since_they_were_checked_are_refused(tmp_path: Path, official_state: State) -> None:
+    path = _saved(tmp_path, official_state)
+    checked, before = check_weights(path, 64), path.stat()
+    other = {**official_state, "no_obj_ptr": official_state["no_obj_ptr"] + 1e-6}
+    _saved(tmp_path, other)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # the same bytes in number, and the same date
+    assert path.stat().st_size == before.st_size
+    with pytest.raises(WeightsError, match=rf"checkpoint\.pt: changed since it was checked: .* {checked.digest}"):
+        load_checked(checked)
+
+
+def test_a_folder_that_changed_since_it_was_checked_is_refused(tmp_path: Path) -> None:
+    untrained_mini().save_pretrained(tmp_path)
+    checked = check_weights(tmp_path)
+    untrained_mini(seed=1).save_pretrained(tmp_path)
+    with pytest.raises(WeightsError, match="changed since it was checked"):
+        load_checked(checked)
+
+
+def test_half_precision_files_are_the_same_weights_checked_and_loaded(
+    tmp_path: Path, official_state: State
+) -> None:
+    half = {name: tensor.to(torch.bfloat16) for name, tensor in official_state.items()}
+    path = _saved(tmp_path, half)
+    assert load_checked(check_weights(path, 64)).digest == load_backbone(path, resolution=64).digest
 
 
 def test_a_checkpoint_of_the_older_format_is_read(tmp_path: Path, shapes_only: State) -> None:

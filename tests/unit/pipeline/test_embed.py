@@ -9,9 +9,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from engram.errors import ImagingError
+from engram.config_embedding import Embedding
+from engram.errors import ImagingError, WeightsError
+from engram.memory.mini import untrained_mini
 from engram.memory.store import EmbeddingStore, StoredReadOut
 from engram.pipeline import embed as stage
+from engram.pipeline.check import CheckedCohort, _check_weights
+from engram.pipeline.console import Silent
 from engram.pipeline.requests import Request
 
 FINAL, QUALITY = (
@@ -61,3 +65,18 @@ def test_a_reading_that_is_not_finite_is_refused(readout: str, refused: bool) ->
         return
     with pytest.raises(ImagingError, match=r"P7.*reading of PET, spine is not finite.*Check the weights"):
         reading._check_finite(request, arrays)
+
+
+def test_weights_that_changed_after_the_check_are_refused_here_and_in_every_worker(tmp_path: Path) -> None:
+    untrained_mini().save_pretrained(tmp_path)
+    config = cast(Any, SimpleNamespace(embedding=Embedding(weights=str(tmp_path)), images=True, resolve=Path))
+    weights = _check_weights(config)
+    assert weights is not None
+    stage._prepare(config, weights)
+    assert stage._Worker.backbone.digest == weights.digest
+    untrained_mini(seed=1).save_pretrained(tmp_path)
+    with pytest.raises(WeightsError, match="changed since it was checked"):
+        stage._prepare(config, weights)
+    checked = CheckedCohort(cast(Any, None), {}, weights)
+    with pytest.raises(WeightsError, match="changed since it was checked"):
+        stage.embed(config, checked, workers=0, console=Silent())
