@@ -162,6 +162,12 @@ class StudyConfig(Section):
         return "regions" in self.embedding.readouts
 
     @property
+    def label_columns(self) -> dict[str, str]:
+        """Columns of the label maps by their scheme, where a region is made from them or a read-out needs them."""
+        needed = self.needs_parts or any(roi.region for roi in self.rois.values())
+        return self.images.label_columns if self.images is not None and needed else {}
+
+    @property
     def run_dir(self) -> Path:
         """Where results go."""
         return self.resolve(self.output)

@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
 from engram.config_section import Section
+
+LabelSchemeName = Literal[
+    "totalsegmentator-2/total",
+    "totalsegmentator-2/total_v3",
+    "totalsegmentator-2/appendicular_bones",
+    "totalsegmentator-2/vertebrae_pp",
+    "totalsegmentator-2.1/total",
+    "totalsegmentator-1/total",
+    "moose-3/clin_ct_vertebrae",
+    "moose-3/clin_ct_ribs",
+    "moose-3/clin_ct_peripheral_bones",
+    "moose-3/clin_ct_organs",
+    "moose-2/clin_ct_vertebrae",
+    "moose-2/clin_ct_ribs",
+    "moose-2/clin_ct_peripheral_bones",
+    "moose-2/clin_ct_organs",
+    "moose-2/clin_ct_fat",
+]
+Region = Literal[
+    "spine_dilated",
+    "skeleton",
+    "axial_skeleton",
+    "skull",
+    "cervical",
+    "thoracic",
+    "lumbar",
+    "sacrum_pelvis",
+    "ribs_sternum",
+    "shoulder_girdle",
+    "limbs",
+]
+Setting = float | bool
+
+_SPINE: dict[str, Setting] = {"close_mm": 5.0, "fill_canal": True, "dilate_mm": 10.0, "include_sacrum": True}
+_BONES: dict[str, Setting] = {"dilate_mm": 0.0}
+_SETTINGS: dict[str, dict[str, Setting]] = {"spine_dilated": _SPINE, "skeleton": _SPINE}
 
 
 class Images(Section):
@@ -14,8 +50,12 @@ class Images(Section):
 
     ct: str | None = Field("ct", description="CT in HU; PET is brought onto its grid. null: the study has no CT")
     pet: str | None = Field("pet", description="PET in SUVbw. null: the study has no PET")
-    labels: str | None = Field(None, description="column of the bone label map")
-    label_scheme: Literal["totalsegmentator_v2"] = "totalsegmentator_v2"
+    labels: str | dict[str, str] | None = Field(
+        None, description="column of the bone label map; or scheme: column for several maps, first named first"
+    )
+    label_scheme: LabelSchemeName | None = Field(
+        None, description="what the numbers of a single label map mean: tool-version/task"
+    )
     ct_window_hu: tuple[float, float] = Field((-500.0, 1300.0), description="bone window: level 400, width 1800")
     pet_window_suv: tuple[float, float] = Field((0.0, 10.0), description="SUVbw at black and at white")
 
@@ -28,17 +68,61 @@ class Images(Section):
                 raise ValueError(f"a window goes from low to high, not from {low} to {high}")
         return self
 
+    @model_validator(mode="after")
+    def _labels_are_named(self) -> Images:
+        if isinstance(self.labels, str) and self.label_scheme is None:
+            raise ValueError(
+                "say what the numbers of the label map mean: set label_scheme, for no two segmenters have the same"
+            )
+        if not isinstance(self.labels, str) and self.label_scheme is not None:
+            raise ValueError("label_scheme is for 'labels: column'; drop it, or name that column")
+        if self.labels is not None and not self.labels:
+            raise ValueError("labels names no column; write scheme: column, or leave it out")
+        strange = [scheme for scheme in self.label_columns if scheme not in get_args(LabelSchemeName)]
+        if strange:
+            known = ", ".join(get_args(LabelSchemeName))
+            raise ValueError(f"labels has the unknown label scheme {strange[0]!r}; use {known}")
+        return self
+
+    @property
+    def label_columns(self) -> dict[str, str]:
+        """Column of each label map, by its scheme, in the order in which they are read."""
+        if isinstance(self.labels, dict):
+            return dict(self.labels)
+        if self.labels is None or self.label_scheme is None:
+            return {}
+        return {self.label_scheme: self.labels}
+
 
 class Roi(Section):
-    """A region of interest: a ready mask on the CT grid, or a region made from the bone label map (paper 2.2)."""
+    """A region of interest: a ready mask on the CT grid, or a region made from the bone label maps (paper 2.2)."""
 
     mask: str | None = Field(None, description="column of a ready mask on the CT grid")
-    region: Literal["spine_dilated", "skeleton"] | None = None
-    dilate_mm: float = Field(10.0, ge=0, description="dilation of the spine, in mm (the paper gives none)")
-    include_sacrum: bool = True
+    region: Region | None = None
+    dilate_mm: float | None = Field(None, ge=0, description="dilation, in mm (the paper gives none)")
+    close_mm: float | None = Field(None, ge=0, description="closing of the spine before it is filled and dilated")
+    fill_canal: bool | None = Field(None, description="whether holes of the spine are filled on each slice")
+    include_sacrum: bool | None = Field(None, description="whether the sacrum belongs to the spine")
 
     @model_validator(mode="after")
     def _one_source(self) -> Roi:
         if (self.mask is None) == (self.region is None):
-            raise ValueError("give either 'mask' (a column) or 'region' (spine_dilated, skeleton)")
+            raise ValueError(f"give either 'mask' (a column) or 'region' ({', '.join(get_args(Region))})")
+        idle = sorted(self._given() - set(self.settings))
+        if idle:
+            what = f"region {self.region}" if self.region else "a ready mask"
+            raise ValueError(f"{idle[0]} has no effect on {what}: leave it out")
         return self
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """All that shapes the region, with the defaults of that region; empty for a ready mask."""
+        if self.region is None:
+            return {}
+        defaults = _SETTINGS.get(self.region, _BONES)
+        given = {name: getattr(self, name) for name in defaults}
+        return {name: defaults[name] if value is None else value for name, value in given.items()}
+
+    def _given(self) -> set[str]:
+        own = set(type(self).model_fields) - {"mask", "region"}
+        return {name for name in own if getattr(self, name) is not None}

@@ -26,7 +26,7 @@ def study(tmp_path: Path) -> Path:
     content = {
         "name": "s", "manifest": "m.csv", "output": "results", "rois": {"spine": {"region": "spine_dilated"}},
         "outcome": {"time": "t", "unit": "months", "event": "e"},
-        "images": {"ct": "ct", "pet": "pet", "labels": "l"},
+        "images": {"ct": "ct", "pet": "pet", "labels": "l", "label_scheme": "totalsegmentator-2/total"},
     }  # fmt: skip
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(content))

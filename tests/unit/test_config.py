@@ -17,7 +17,8 @@ STUDY = {
     "outcome": {"time": "t", "unit": "months", "event": "e"},
     "covariates": {"age": {"kind": "continuous", "unit": "years"}},
 }
-IMAGES = {"images": {"labels": "bones"}, "rois": {"spine": {"region": "spine_dilated"}}}
+SCHEME = {"label_scheme": "totalsegmentator-2/total"}
+IMAGES = {"images": {"labels": "bones", **SCHEME}, "rois": {"spine": {"region": "spine_dilated"}}}
 
 
 def study(where: Path, /, **changes: object) -> Path:
@@ -56,9 +57,15 @@ def test_paths_start_at_the_folder_of_the_study_file(tmp_path: Path) -> None:
         ({"images": {}}, "at least one region of interest"),
         ({**IMAGES, "images": {}}, "set images.labels to its column"),
         ({**IMAGES, "rois": {"x": {}}}, "give either 'mask'"),
-        ({**IMAGES, "images": {"labels": "b", "ct": None, "pet": None}}, "the column of ct, of pet, or of both"),
-        ({**IMAGES, "images": {"labels": "b", "ct": None}, "models": {"origins": ["CT"]}}, r"images\.ct is null"),
-        ({**IMAGES, "images": {"labels": "b", "ct_window_hu": [5, 5]}}, "goes from low to high"),
+        (
+            {**IMAGES, "images": {"labels": "b", **SCHEME, "ct": None, "pet": None}},
+            "the column of ct, of pet, or of both",
+        ),
+        (
+            {**IMAGES, "images": {"labels": "b", **SCHEME, "ct": None}, "models": {"origins": ["CT"]}},
+            r"images\.ct is null",
+        ),
+        ({**IMAGES, "images": {"labels": "b", **SCHEME, "ct_window_hu": [5, 5]}}, "goes from low to high"),
         ({"training": {"weight_decay": 0.1, "l2": 0.1}}, "two forms of one penalty"),
         ({"folder": "x"}, "'folder' is not a field"),
     ],
@@ -117,7 +124,7 @@ def config(**changes: object) -> StudyConfig:
 
 def test_rows_see_what_the_scans_allow() -> None:
     assert config().origins == ("PET", "CT", "Combined")
-    assert config(images={"labels": "b", "ct": None}).origins == ("PET",)
+    assert config(images={"labels": "b", **SCHEME, "ct": None}).origins == ("PET",)
     assert StudyConfig.model_validate(STUDY).origins == ()
 
 

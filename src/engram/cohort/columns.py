@@ -65,8 +65,9 @@ def _image_roles(config: StudyConfig) -> Iterator[_Role]:
         return
     for modality, column in config.scan_columns.items():
         yield _Role(f"images.{modality.lower()}", column)
-    if config.images.labels is not None:
-        yield _Role("images.labels", config.images.labels)
+    for scheme, column in config.images.label_columns.items():
+        field = "images.labels" if isinstance(config.images.labels, str) else f"images.labels.{scheme}"
+        yield _Role(field, column)
     for name, roi in config.rois.items():
         if roi.mask is not None:
             yield _Role(f"rois.{name}.mask", roi.mask)

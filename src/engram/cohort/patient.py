@@ -115,12 +115,10 @@ class _RowReader:
         column = self.config.scan_columns.get(modality)
         return None if column is None else self._file(modality, column)
 
-    def labels(self) -> Path | None:
-        """The file of the bone label map, where a region is made from it or a read-out needs it."""
-        column = self.config.images.labels if self.config.images is not None else None
-        if column is None or not (self.config.needs_parts or any(roi.region for roi in self.config.rois.values())):
-            return None
-        return self._file("label map", column)
+    def labels(self) -> dict[str, Path]:
+        """The file of each label map that the study needs, by its scheme."""
+        columns = self.config.label_columns
+        return {scheme: path for scheme, column in columns.items() if (path := self._file("label map", column))}
 
     def mask(self, roi: str, column: str | None) -> Path | None:
         """The file of the ready mask of a region, where it has one."""

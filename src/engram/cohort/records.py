@@ -23,7 +23,8 @@ class PatientFiles:
     """The image files that a row of the manifest names.
 
     row: line of the CSV file, the header being line 1.
-    ct, pet, labels: files that exist, or None where the study does not need them or the row has none.
+    ct, pet: files that exist, or None where the study does not need them or the row has none.
+    labels: file of each label map that the study needs, by its scheme, in the order of the study file.
     masks: file of each region of interest that has a ready mask, by the region's name.
     """
 
@@ -31,7 +32,7 @@ class PatientFiles:
     row: int
     ct: Path | None
     pet: Path | None
-    labels: Path | None
+    labels: Mapping[str, Path]
     masks: Mapping[str, Path]
 
 

@@ -13,7 +13,6 @@ from engram.cohort.manifest import read_manifest
 from engram.cohort.records import Cohort, PatientRecord, check_analysable
 from engram.cohort.summary import summarise
 from engram.config import StudyConfig
-from engram.config_images import Roi
 from engram.errors import ImagingError
 from engram.evaluation.results import CohortSummary, Flow, Provenance, StudyResults, save_results
 from engram.evaluation.study import Evaluation, evaluate_study
@@ -24,6 +23,7 @@ from engram.pipeline.folders import RunFolder
 from engram.pipeline.quality import StudyQuality, load_quality, summarise_quality, write_quality
 from engram.pipeline.study_table import entries_of, study_table
 from engram.provenance import library_versions, python_version
+from engram.roi.words import in_words
 
 
 def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyResults:
@@ -101,14 +101,6 @@ def _padding_warning(padded: int, entries: int) -> list[str]:
     ]
 
 
-def _in_words(roi: Roi) -> str:
-    if roi.region is None:
-        return "ready mask"
-    sacrum = "with" if roi.include_sacrum else "without"
-    spine = f"vertebrae {sacrum} sacrum and canal, dilated by {roi.dilate_mm:g} mm"
-    return spine if roi.region == "spine_dilated" else f"all bones and {spine}"
-
-
 def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) -> Provenance:
     # Folders and workers differ between machines; they decide no number.
     study = config.model_dump(mode="json", exclude={"folder", "output", "store", "manifest", "report"})
@@ -124,7 +116,7 @@ def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) 
         verified_weights=embedded.verified if embedded else False,
         protocol=embedded.protocol if embedded else {},
         protocol_digest=embedded.protocol_digest if embedded else None,
-        rois={name: _in_words(roi) for name, roi in config.rois.items()},
+        rois={name: in_words(roi) for name, roi in config.rois.items()},
         training=config.training.model_dump(mode="json"),
         max_missing=config.evaluation.max_missing,
         seed=config.evaluation.seed,

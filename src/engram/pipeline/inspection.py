@@ -13,17 +13,19 @@ import numpy as np
 
 from engram.cohort.records import PatientFiles
 from engram.config import StudyConfig
+from engram.config_images import Roi
 from engram.errors import ImagingError, StorageError
 from engram.files import digest, file_digest, read_json, write_json
 from engram.imaging.align import pet_on_ct_grid
 from engram.imaging.plausibility import check_hu, check_suv
 from engram.imaging.volume import Grid, Volume, read_volume
 from engram.pipeline.patients import IMAGE_VERSION, images_section
+from engram.roi.bones import BoneMap, merged
 from engram.roi.build import region_bones
-from engram.roi.masks import check_mask, read_labels, read_mask
+from engram.roi.masks import check_mask, read_label_map, read_mask
 
 # Raised by hand whenever a check of images becomes stricter or says something else, so that none is passed over.
-CHECK_VERSION = 1
+CHECK_VERSION = 2
 
 Found = TypeVar("Found")
 _CHECKS = {"ct": check_hu, "pet": check_suv}
@@ -33,7 +35,7 @@ _CHECKS = {"ct": check_hu, "pet": check_suv}
 class Inspection:
     """What is known of one patient's images after all were read.
 
-    digests: SHA-256 (hex) of the bytes of each file: ct, pet, labels, mask:<roi>.
+    digests: SHA-256 (hex) of the bytes of each file: ct, pet, labels:<scheme>, mask:<roi>.
     scans: SHA-256 (hex) of shape and voxels of ct and pet, which a copy has too, however it is compressed.
     problems: each with its row, column and file.
     """
@@ -44,8 +46,9 @@ class Inspection:
 
 
 def image_files(patient: PatientFiles) -> dict[str, Path]:
-    """The files of a patient that are there, by their use: ct, pet, labels, mask:<roi>."""
-    files = {"ct": patient.ct, "pet": patient.pet, "labels": patient.labels}
+    """The files of a patient that are there, by their use: ct, pet, labels:<scheme>, mask:<roi>."""
+    files = {"ct": patient.ct, "pet": patient.pet}
+    files |= {f"labels:{scheme}": path for scheme, path in patient.labels.items()}
     files |= {f"mask:{roi}": path for roi, path in patient.masks.items()}
     return {use: path for use, path in files.items() if path is not None}
 
@@ -55,7 +58,9 @@ def column_of(use: str, config: StudyConfig) -> str | None:
     images = images_section(config)
     if use.startswith("mask:"):
         return config.rois[use.removeprefix("mask:")].mask
-    return {"ct": images.ct, "pet": images.pet, "labels": images.labels}[use]
+    if use.startswith("labels:"):
+        return images.label_columns[use.removeprefix("labels:")]
+    return {"ct": images.ct, "pet": images.pet}[use]
 
 
 def inspect(patient: PatientFiles, config: StudyConfig, cache: Path) -> Inspection:
@@ -91,14 +96,13 @@ def _digests(files: dict[str, Path]) -> tuple[dict[str, str], list[dict[str, Any
 
 def _address(config: StudyConfig, digests: dict[str, str]) -> str:
     """SHA-256 (hex) of all that decides what is found: the bytes, what is asked of them, and the code's version."""
-    asked = {"mask", "region", "include_sacrum"}
-    rois = {name: roi.model_dump(mode="json", include=asked) for name, roi in config.rois.items()}
+    rois = {name: [roi.mask, roi.region, roi.settings] for name, roi in config.rois.items()}
     images = images_section(config)
     return digest(
         {
             "digests": digests,
             "rois": rois,
-            "scheme": images.label_scheme,
+            "labels_in_order": list(config.label_columns),
             "masks_lie_on": "pet" if images.ct is None else "ct",
             "version": [IMAGE_VERSION, CHECK_VERSION],
         }
@@ -156,16 +160,20 @@ class _Inspector:
         return volume
 
     def _labels(self, grid: Grid | None) -> None:
-        path, scheme = self.files.get("labels"), images_section(self.config).label_scheme
-        if path is None:
+        uses = {f"labels:{scheme}": scheme for scheme in self.config.label_columns}
+        maps = [self._label_map(use, scheme, grid) for use, scheme in uses.items() if use in self.files]
+        read = [found for found in maps if found is not None]
+        # A bone may lie in a map that is missing or unreadable, and maps without a scan's grid may not fit.
+        if not read or len(read) < len(uses) or (grid is None and len(read) > 1):
             return
-        labels = self._attempt("labels", partial(read_labels, path, grid=grid, patient_id="", scheme=scheme))
-        if labels is None:
-            return
+        bones = merged(read)
         for name, roi in self.config.rois.items():
             if roi.region is not None:
-                bones = region_bones(labels, roi, scheme=scheme)
-                self._attempt("labels", partial(check_mask, bones, patient_id="", roi=name))
+                self._attempt(next(iter(uses)), partial(_check_bones, bones, roi, name))
+
+    def _label_map(self, use: str, scheme: str, grid: Grid | None) -> BoneMap | None:
+        path = self.files[use]
+        return self._attempt(use, partial(read_label_map, path, grid=grid, patient_id="", scheme=scheme))
 
     def _attempt(self, use: str, step: Callable[[], Found]) -> Found | None:
         try:
@@ -173,6 +181,10 @@ class _Inspector:
         except ImagingError as error:
             self.problems.append({"use": use, "reason": error.reason, "value": error.value, "mend": error.mend})
             return None
+
+
+def _check_bones(bones: BoneMap, roi: Roi, name: str) -> None:
+    check_mask(region_bones(bones, roi), patient_id="", roi=name)
 
 
 def voxel_digest(volume: Volume) -> str:

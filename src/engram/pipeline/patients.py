@@ -8,15 +8,14 @@ from typing import Any
 from engram.cohort.records import PatientRecord
 from engram.config import StudyConfig
 from engram.config_images import Images
-from engram.errors import ImagingError
 from engram.imaging.study import ImagePair, load_pair
 from engram.roi.anatomy import PartMap, part_map
+from engram.roi.bones import BoneMap, Mask
 from engram.roi.build import build_rois
-from engram.roi.masks import read_labels
-from engram.roi.regions import Mask
+from engram.roi.masks import read_bones
 
 # Raised by hand whenever reading, alignment or regions change a voxel, so that no old result is read back.
-IMAGE_VERSION = 1
+IMAGE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -38,24 +37,18 @@ def images_section(config: StudyConfig) -> Images:
 def open_patient(record: PatientRecord, config: StudyConfig) -> PatientImages:
     """Read, align and check everything of one patient. Raises ImagingError."""
     pair = load_pair(record.ct, record.pet, patient_id=record.patient_id)
+    bones = _bones(record, pair)
     masks = build_rois(
-        config.rois,
-        scheme=images_section(config).label_scheme,
-        labels_path=record.labels,
-        mask_paths=record.masks,
-        grid=pair.grid,
-        patient_id=record.patient_id,
+        config.rois, bones=bones, mask_paths=record.masks, grid=pair.grid, patient_id=record.patient_id
     )
-    return PatientImages(pair, masks, _parts(record, pair, config) if config.needs_parts else None)
+    return PatientImages(pair, masks, part_map(bones) if config.needs_parts and bones is not None else None)
 
 
-def _parts(record: PatientRecord, pair: ImagePair, config: StudyConfig) -> PartMap:
-    scheme = images_section(config).label_scheme
-    if record.labels is None:
-        mend = "Fill the column of the manifest that images.labels names."
-        raise ImagingError(record.patient_id, "label map not given", mend=mend)
-    labels = read_labels(record.labels, grid=pair.grid, patient_id=record.patient_id, scheme=scheme)
-    return part_map(labels, scheme=scheme)
+def _bones(record: PatientRecord, pair: ImagePair) -> BoneMap | None:
+    """The label maps that the study needs, read once for regions and parts; None where it needs none."""
+    if not record.labels:
+        return None
+    return read_bones(record.labels, grid=pair.grid, patient_id=record.patient_id)
 
 
 def roi_recipe(name: str, config: StudyConfig, digests: dict[str, str]) -> dict[str, Any]:
@@ -63,6 +56,10 @@ def roi_recipe(name: str, config: StudyConfig, digests: dict[str, str]) -> dict[
     roi = config.rois[name]
     if roi.mask is not None:
         return {"mask": digests[f"mask:{name}"], "image_version": IMAGE_VERSION}
-    settings = {"region": roi.region, "dilate_mm": roi.dilate_mm, "include_sacrum": roi.include_sacrum}
-    scheme = images_section(config).label_scheme
-    return {**settings, "scheme": scheme, "labels": digests["labels"], "image_version": IMAGE_VERSION}
+    made_of = {"region": roi.region, "settings": roi.settings, "labels": label_digests(config, digests)}
+    return {**made_of, "image_version": IMAGE_VERSION}
+
+
+def label_digests(config: StudyConfig, digests: dict[str, str]) -> list[list[str]]:
+    """Scheme and SHA-256 (hex) of each label map, in the order in which they are merged."""
+    return [[scheme, digests[f"labels:{scheme}"]] for scheme in config.label_columns]

@@ -15,7 +15,7 @@ from engram.memory.quality import QUALITY, quality
 from engram.memory.readouts import ReadOut, read_out
 from engram.memory.registry import KNOWN_WEIGHTS
 from engram.memory.store import embedding_key
-from engram.pipeline.patients import IMAGE_VERSION, images_section, roi_recipe
+from engram.pipeline.patients import IMAGE_VERSION, images_section, label_digests, roi_recipe
 from engram.report.labels import READ_OUTS
 
 
@@ -89,7 +89,7 @@ def _key(
     needed = ("ct",) if modality == "CT" else ("ct", "pet")
     recipe = dict(readout.recipe)
     if readout.name == "regions":
-        recipe |= {"labels": digests["labels"], "scheme": images_section(config).label_scheme}
+        recipe["labels"] = label_digests(config, digests)
     return embedding_key(
         modality=modality,
         image_digests={name: digests[name] for name in needed if name in digests},

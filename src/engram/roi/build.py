@@ -8,39 +8,45 @@ from pathlib import Path
 from engram.config_images import Roi
 from engram.errors import ImagingError
 from engram.imaging.volume import Grid
-from engram.roi.masks import check_mask, read_labels, read_mask
-from engram.roi.regions import Labels, Mask, all_bones, spine_bones, spine_dilated
+from engram.roi.bones import BoneMap, Mask
+from engram.roi.masks import check_mask, read_mask
+from engram.roi.regions import bones_of_region, grown_bones, skeleton, spine_dilated
 
 
 def build_rois(
     rois: Mapping[str, Roi],
     *,
-    scheme: str,
-    labels_path: Path | None,
+    bones: BoneMap | None,
     mask_paths: Mapping[str, Path],
     grid: Grid,
     patient_id: str,
 ) -> dict[str, Mask]:
     """Masks bool (z, y, x) on `grid`, by the name of their region of interest.
 
-    scheme: of the label map at `labels_path`, which is read once and only if a region needs it.
+    bones: of the patient's label maps, where a region needs them.
     mask_paths: file of each ready mask, by the name of its region of interest.
     Raises ImagingError where a file is not given or unusable, or the bones of a region lie in no slice or in one.
     """
-    masks = {
-        name: _ready(name, roi, mask_paths.get(name), grid, patient_id) for name, roi in rois.items() if roi.mask
-    }
-    regions = {name: roi for name, roi in rois.items() if roi.region}
-    if regions:
-        masks |= _derived(regions, scheme, labels_path, grid, patient_id)
-    return {name: masks[name] for name in rois}
+    spines: _Spines = {}
+    masks = {}
+    for name, roi in rois.items():
+        if roi.mask is not None:
+            masks[name] = _ready(name, roi, mask_paths.get(name), grid, patient_id)
+            continue
+        if bones is None:
+            mend = "Fill the columns of the manifest that images.labels names."
+            raise ImagingError(patient_id, "label map not given", mend=mend)
+        # Before dilation: a ball around bone in one slice fills many.
+        check_mask(region_bones(bones, roi), patient_id=patient_id, roi=name)
+        masks[name] = _derived(roi, bones, grid, spines)
+    return masks
 
 
-def region_bones(labels: Labels, roi: Roi, *, scheme: str) -> Mask:
+def region_bones(bones: BoneMap, roi: Roi) -> Mask:
     """The segmented bones that a region is made of, bool (z, y, x), before they are closed, filled or dilated."""
-    if roi.region == "skeleton":
-        return all_bones(labels, scheme=scheme)
-    return spine_bones(labels, scheme=scheme, include_sacrum=roi.include_sacrum)
+    if roi.region == "spine_dilated":
+        return bones.mask(bones_of_region(roi.region, include_sacrum=bool(roi.settings["include_sacrum"])))
+    return bones.mask(bones_of_region(str(roi.region)))
 
 
 def _ready(name: str, roi: Roi, path: Path | None, grid: Grid, patient_id: str) -> Mask:
@@ -50,30 +56,21 @@ def _ready(name: str, roi: Roi, path: Path | None, grid: Grid, patient_id: str) 
     return read_mask(path, grid=grid, patient_id=patient_id, roi=name)
 
 
-def _derived(
-    rois: Mapping[str, Roi], scheme: str, path: Path | None, grid: Grid, patient_id: str
-) -> dict[str, Mask]:
-    if path is None:
-        mend = "Fill the column of the manifest that images.labels names."
-        raise ImagingError(patient_id, "label map not given", mend=mend)
-    labels = read_labels(path, grid=grid, patient_id=patient_id, scheme=scheme)
-    spines: dict[tuple[float, bool], Mask] = {}
-    masks = {}
-    for name, roi in rois.items():
-        # Before dilation: a ball around bone in one slice fills many.
-        bones = check_mask(
-            region_bones(labels, roi, scheme=scheme), patient_id=patient_id, roi=name, file=str(path)
-        )
-        spine = _spine(labels, roi, scheme, grid, spines)
-        masks[name] = spine if roi.region == "spine_dilated" else bones | spine
-    return masks
+_Spines = dict[tuple[tuple[str, float | bool], ...], Mask]
 
 
-def _spine(labels: Labels, roi: Roi, scheme: str, grid: Grid, made: dict[tuple[float, bool], Mask]) -> Mask:
-    """The dilated spine, made once for all regions that share its settings: it is the slow step."""
-    key = (roi.dilate_mm, roi.include_sacrum)
-    if key not in made:
+def _derived(roi: Roi, bones: BoneMap, grid: Grid, made: _Spines) -> Mask:
+    settings = roi.settings
+    if roi.region not in ("spine_dilated", "skeleton"):
+        return grown_bones(bones, grid.spacing_mm, region=str(roi.region), dilate_mm=float(settings["dilate_mm"]))
+    key = tuple(settings.items())
+    if key not in made:  # it is the slow step, and often shared
         made[key] = spine_dilated(
-            labels, grid.spacing_mm, scheme=scheme, dilate_mm=roi.dilate_mm, include_sacrum=roi.include_sacrum
+            bones,
+            grid.spacing_mm,
+            dilate_mm=float(settings["dilate_mm"]),
+            close_mm=float(settings["close_mm"]),
+            fill_canal=bool(settings["fill_canal"]),
+            include_sacrum=bool(settings["include_sacrum"]),
         )
-    return made[key]
+    return made[key] if roi.region == "spine_dilated" else skeleton(bones, made[key])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy.typing as npt
 
 from engram.errors import ImagingError
 from engram.imaging.volume import Grid, Volume, read_oriented
-from engram.roi.labels import bone_scheme
-from engram.roi.regions import Labels, Mask
+from engram.roi.bones import CODES, BoneMap, Mask, merged
+from engram.roi.labels import label_scheme
 
 _SEVERAL = 6  # how many values a message lists
 
@@ -38,8 +39,18 @@ def read_mask(path: Path, *, grid: Grid | None, patient_id: str, roi: str) -> Ma
     return check_mask(mask, patient_id=patient_id, roi=roi, file=str(path))
 
 
-def read_labels(path: Path, *, grid: Grid | None, patient_id: str, scheme: str) -> Labels:
-    """Read a bone label map, integers (z, y, x) on `grid`; None: of a scan that could not be read.
+def read_bones(paths: Mapping[str, Path], *, grid: Grid, patient_id: str) -> BoneMap:
+    """The label maps of a patient as one map of bones on `grid`. paths: by label scheme, in their order.
+
+    Where two maps name a voxel, the earlier has it. Raises ImagingError as `read_label_map`.
+    """
+    return merged(
+        read_label_map(path, grid=grid, patient_id=patient_id, scheme=scheme) for scheme, path in paths.items()
+    )
+
+
+def read_label_map(path: Path, *, grid: Grid | None, patient_id: str, scheme: str) -> BoneMap:
+    """Read one label map as bones (z, y, x) on `grid`; None: of a scan that could not be read.
 
     Raises ImagingError where it cannot be read, lies on another grid, or holds values that the scheme does
     not know (fractions, negatives, or above its highest label).
@@ -47,7 +58,7 @@ def read_labels(path: Path, *, grid: Grid | None, patient_id: str, scheme: str) 
     volume = read_oriented(path, patient_id=patient_id, what="label map")
     _check_grid(volume, grid, patient_id=patient_id, what="label map")
     found = _distinct(volume.voxels)
-    highest = bone_scheme(scheme).highest_label
+    highest = label_scheme(scheme).highest_label
     strange = found[~((found >= 0) & (found <= highest) & (found == np.rint(found)))]
     if strange.size:
         raise ImagingError(
@@ -58,7 +69,19 @@ def read_labels(path: Path, *, grid: Grid | None, patient_id: str, scheme: str) 
             mend=f"Labels of '{scheme}' are whole numbers from 0 to {highest}: check images.label_scheme, and "
             "resample label maps by nearest neighbour only.",
         )
-    return volume.voxels.astype(np.min_scalar_type(highest), copy=False)
+    return bone_map(volume.voxels, scheme=scheme)
+
+
+def bone_map(labels: npt.NDArray[Any], *, scheme: str) -> BoneMap:
+    """Bones from the numbers (z, y, x) of a label map, which its scheme must know. Raises ConfigError: unknown."""
+    known = label_scheme(scheme)
+    table = np.zeros(known.highest_label + 1, dtype=np.uint8)
+    for value, name in known.values.items():
+        table[value] = CODES[name]
+    codes = np.empty(labels.shape, dtype=np.uint8)
+    for plane, out in zip(labels, codes, strict=True):
+        out[...] = table[plane.astype(np.intp, copy=False)]
+    return BoneMap(codes, frozenset(known.values.values()))
 
 
 def check_mask(mask: Mask, *, patient_id: str, roi: str, file: str | None = None) -> Mask:

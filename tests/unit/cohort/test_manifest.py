@@ -24,6 +24,7 @@ from engram.errors import (
 )
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data"
+SCHEME = "totalsegmentator-2/total"
 HEADER = ["patient_id", "ct", "pet", "labels", "tumour", "age", "sex", "riss", "pfs", "relapse"]
 BAD = "P02"
 LINE_OF_BAD = 3
@@ -41,7 +42,7 @@ def study(folder: Path, **changes: Any) -> StudyConfig:
             "sex": {"kind": "categorical", "levels": ["F", "M"]},
             "riss": {"kind": "ordinal", "levels": ["I", "II", "III"], "missing": "level"},
         },
-        "images": {"labels": "labels"},
+        "images": {"labels": "labels", "label_scheme": SCHEME},
         "rois": {"spine": {"region": "spine_dilated"}, "tumour": {"mask": "tumour"}},
     }
     return StudyConfig.model_validate({**fields, **changes, "folder": folder})
@@ -89,7 +90,7 @@ def test_good_patients_are_read_as_declared(tmp_path: Path) -> None:
     assert dict(first.covariates) == {"age": 62.5, "sex": "M", "riss": None}
     assert (first.event, first.time, second.event) == (True, 30.0, False)
     assert first.ct == tmp_path / "P01_ct.nii.gz"
-    assert first.labels == tmp_path / "P01_labels.nii.gz"
+    assert dict(first.labels) == {SCHEME: tmp_path / "P01_labels.nii.gz"}
     assert dict(first.masks) == {"tumour": tmp_path / "P01_tumour.nii.gz"}
     assert (cohort.pool, cohort.events, cohort.excluded) == (2, 1, ())
 
@@ -182,7 +183,9 @@ def test_one_scan_in_two_rows_is_leakage(tmp_path: Path) -> None:
 def test_a_modality_that_no_row_uses_is_not_asked_for(tmp_path: Path) -> None:
     header = [column for column in HEADER if column != "ct"]
     write(tmp_path, [patient(tmp_path, "P01")], header)
-    (record,) = read_manifest(study(tmp_path, images={"ct": None, "labels": "labels"})).records
+    (record,) = read_manifest(
+        study(tmp_path, images={"ct": None, "labels": "labels", "label_scheme": SCHEME})
+    ).records
     assert record.ct is None
     assert record.pet == tmp_path / "P01_pet.nii.gz"
 

@@ -14,9 +14,11 @@ from engram.memory.quality import DrawnQuality, drawn_planes, quality
 from engram.memory.readouts import AREA_BINS, Arrays, Region, read_out
 from engram.memory.tracing import MemoryTrace, trace
 from engram.roi.anatomy import PARTS, part_map
+from engram.roi.masks import bone_map
 
 N, SHAPE, SPACING = 10, (48, 56), (4.0, 2.0, 1.5)
 PROTOCOL = Protocol(stride=1)
+SCHEME = "totalsegmentator-2/total"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def region() -> Region:
     labels[5:9, 10:20, 20:41] = 50  # C1
     plane = mask.astype(bool)
     return Region(
-        slice_prompts(plane, PROTOCOL, SPACING), plane, SPACING, part_map(labels, scheme="totalsegmentator_v2")
+        slice_prompts(plane, PROTOCOL, SPACING), plane, SPACING, part_map(bone_map(labels, scheme=SCHEME))
     )
 
 
@@ -141,9 +143,10 @@ def test_coverage_is_the_exact_share_of_each_cell(shape: tuple[int, int]) -> Non
 
 def test_parts_are_named_by_the_scheme() -> None:
     labels = np.array([0, 25, 27, 32, 44, 50, 69, 71, 73, 75, 77, 91, 92, 116, 117, 79])
-    names = ["none" if i == 0 else PARTS[i - 1] for i in part_map(labels, scheme="totalsegmentator_v2")]
+    parts = part_map(bone_map(labels[None, None], scheme=SCHEME))[0, 0]
+    names = ["none" if i == 0 else PARTS[i - 1] for i in parts]
     assert names == [
         "none", "sacrum and pelvis", "lumbar spine", "thoracic spine", "cervical spine", "cervical spine",
-        "limbs", "thorax", "thorax", "limbs", "sacrum and pelvis",
-        "skull", "thorax", "thorax", "none", "none",
+        "limbs", "shoulder girdle", "shoulder girdle", "limbs", "sacrum and pelvis",
+        "skull", "ribs and sternum", "ribs and sternum", "none", "none",
     ]  # fmt: skip

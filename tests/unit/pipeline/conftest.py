@@ -37,7 +37,7 @@ class Study:
             "folder": self.folder,
             "outcome": {"time": "t", "unit": "months", "event": "e"},
             "covariates": {"age": {"kind": "continuous", "unit": "years"}},
-            "images": {"labels": "bones"},
+            "images": {"labels": "bones", "label_scheme": "totalsegmentator-2/total"},
             "evaluation": {"folds": 2},
             "rois": {"spine": {"region": "spine_dilated"}, "tumour": {"mask": "tumour"}},
         }

@@ -33,7 +33,7 @@ def test_a_cohort_without_fault_passes_and_opens(made) -> None:
     found = checked(config)
     assert found.cohort.excluded == ()
     assert set(found.digests) == {f"P{n}" for n in range(10)}
-    assert set(found.digests["P3"]) == {"ct", "pet", "labels", "mask:tumour"}
+    assert set(found.digests["P3"]) == {"ct", "pet", "labels:totalsegmentator-2/total", "mask:tumour"}
     assert set(open_patient(found.cohort.records[0], config).masks) == {"spine", "tumour"}
 
 

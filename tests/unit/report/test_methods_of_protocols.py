@@ -48,7 +48,7 @@ def fields(**embedding: Any) -> dict[str, Any]:
         "output": "results",
         "folder": Path("study"),
         "outcome": {"time": "t", "unit": "months", "event": "e"},
-        "images": {"labels": "bones"},
+        "images": {"labels": "bones", "label_scheme": "totalsegmentator-2/total"},
         "rois": {"spine": {"region": "spine_dilated"}},
         "embedding": embedding,
     }

@@ -3,11 +3,13 @@ import pytest
 
 from engram.errors import ImagingError
 from engram.imaging.volume import Grid
-from engram.roi.masks import check_mask, read_labels, read_mask
+from engram.roi.bones import CODES
+from engram.roi.labels import label_scheme
+from engram.roi.masks import check_mask, read_label_map, read_mask
 
 GRID = Grid((6, 8, 10), (3.0, 1.0, 1.0), (-5.0, 4.0, 100.0))
 PLACE = {"spacing": (1.0, 1.0, 3.0), "origin": (-5.0, 4.0, 100.0)}
-V2 = "totalsegmentator_v2"
+V2 = "totalsegmentator-2/total"
 
 
 def block(value=1, kind=np.uint8) -> np.ndarray:
@@ -99,16 +101,16 @@ def test_check_mask_returns_what_can_be_read():
 def test_labels(write, kind):
     labels = block(29, kind)
     labels[0, 0, 0] = 117
-    found = read_labels(write(labels, **PLACE), grid=GRID, patient_id="P3", scheme=V2)
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, labels)
+    found = read_label_map(write(labels, **PLACE), grid=GRID, patient_id="P3", scheme=V2)
+    np.testing.assert_array_equal(found.codes, np.where(labels == 29, CODES["vertebrae_L3"], 0))
+    assert found.known == set(label_scheme(V2).values.values())
 
 
 @pytest.mark.parametrize(("value", "kind"), [(118, np.uint8), (-1, np.int16), (28.5, np.float32)])
 def test_labels_of_another_scheme(write, value, kind):
     path = write(block(value, kind), **PLACE)
     with pytest.raises(ImagingError) as caught:
-        read_labels(path, grid=GRID, patient_id="P3", scheme=V2)
+        read_label_map(path, grid=GRID, patient_id="P3", scheme=V2)
     assert caught.value.reason == "label map has unknown values"
     assert caught.value.value == f"{value:g}"
     assert str(path) in str(caught.value)
@@ -116,4 +118,4 @@ def test_labels_of_another_scheme(write, value, kind):
 
 def test_labels_on_another_grid(write):
     with pytest.raises(ImagingError, match="label map on another grid"):
-        read_labels(write(block()), grid=GRID, patient_id="P3", scheme=V2)
+        read_label_map(write(block()), grid=GRID, patient_id="P3", scheme=V2)

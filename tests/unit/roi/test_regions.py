@@ -4,18 +4,23 @@ import numpy as np
 import pytest
 
 from engram.errors import ConfigError
-from engram.imaging.volume import read_volume
+from engram.imaging.volume import read_oriented, read_volume
 from engram.roi.boxes import slice_boxes
-from engram.roi.masks import read_labels
-from engram.roi.regions import CLOSING_MM, all_bones, skeleton, spine_dilated
+from engram.roi.masks import bone_map
+from engram.roi.regions import CLOSE_MM, skeleton, spine_dilated
 
 ANATOMY = Path(__file__).resolve().parents[4] / "shared" / "data" / "ct_anatomy"
-V2 = "totalsegmentator_v2"
+V2 = "totalsegmentator-2/total"
 L3, T12, SACRUM, S1, HIP, CARTILAGE, LIVER = 29, 32, 25, 26, 77, 117, 5
 
 
 def spine(labels, spacing_mm=(1.0, 1.0, 1.0), dilate_mm=0.0, include_sacrum=True):
-    return spine_dilated(labels, spacing_mm, scheme=V2, dilate_mm=dilate_mm, include_sacrum=include_sacrum)
+    bones = bone_map(labels, scheme=V2)
+    return spine_dilated(bones, spacing_mm, dilate_mm=dilate_mm, include_sacrum=include_sacrum)
+
+
+def whole_skeleton(labels, spacing_mm=(1.0, 1.0, 1.0), dilate_mm=10.0):
+    return skeleton(bone_map(labels, scheme=V2), spine(labels, spacing_mm, dilate_mm))
 
 
 def empty(*shape: int) -> np.ndarray:
@@ -82,7 +87,7 @@ def test_holes_are_filled_slice_by_slice_not_in_3d():
 @pytest.mark.parametrize(("gap_slices", "joined"), [(1, True), (3, False)])
 def test_closing_bridges_discs_by_millimetres(gap_slices, joined):
     """Slices of 4 mm: a gap of 1 slice is 8 mm between voxel centres, of 3 slices 16 mm."""
-    assert CLOSING_MM == 5.0
+    assert CLOSE_MM == 5.0
     labels = empty(12, 30, 30)
     labels[2:4, 8:22, 8:22] = L3
     labels[4 + gap_slices : 6 + gap_slices, 8:22, 8:22] = T12
@@ -112,16 +117,16 @@ def test_skeleton_is_all_bones_and_the_dilated_spine():
     labels[5:8, 5:10, 5:10] = HIP
     labels[20:23, 5:10, 5:10] = CARTILAGE
     labels[30:33, 5:10, 5:10] = LIVER
-    whole = skeleton(labels, (1.0, 1.0, 1.0), scheme=V2, dilate_mm=3.0)
+    whole = whole_skeleton(labels, dilate_mm=3.0)
     np.testing.assert_array_equal(whole, (labels == HIP) | spine(labels, dilate_mm=3.0))
-    np.testing.assert_array_equal(all_bones(labels, scheme=V2), np.isin(labels, [L3, HIP]))
+    np.testing.assert_array_equal(bone_map(labels, scheme=V2).mask(), np.isin(labels, [L3, HIP]))
 
 
 def test_no_vertebra_gives_an_empty_region():
     labels = empty(4, 5, 6)
     labels[1:3] = HIP
     assert not spine(labels, dilate_mm=10.0).any()
-    np.testing.assert_array_equal(skeleton(labels, (1, 1, 1), scheme=V2), labels == HIP)
+    np.testing.assert_array_equal(whole_skeleton(labels), labels == HIP)
 
 
 def test_bad_arguments():
@@ -130,7 +135,7 @@ def test_bad_arguments():
     with pytest.raises(ValueError):
         spine(empty(4, 5, 6), dilate_mm=-1.0)
     with pytest.raises(ConfigError):
-        spine_dilated(empty(4, 5, 6), (1, 1, 1), scheme="other")
+        bone_map(empty(4, 5, 6), scheme="other")
 
 
 @pytest.mark.skipif(not ANATOMY.is_dir(), reason="needs ../shared/data/ct_anatomy")
@@ -138,7 +143,7 @@ def test_real_anatomy_stored_with_flipped_axes():
     """Liver right, sacrum below L1, canal inside the spine: read from a file with direction -1, -1, 1."""
     ct = read_volume(ANATOMY / "abdomen_pelvis_ct.nii.gz", patient_id="P1", what="CT")
     path = ANATOMY / "abdomen_pelvis_seg.nii.gz"
-    labels = read_labels(path, grid=ct.grid, patient_id="P1", scheme=V2)
+    labels = read_oriented(path, patient_id="P1", what="label map").voxels
     centre = {label: np.argwhere(labels == label).mean(axis=0) for label in (1, LIVER, SACRUM, 31, 75, 76)}
     assert centre[SACRUM][0] < centre[31][0]  # sacrum is inferior of L1
     assert centre[LIVER][2] < centre[1][2]  # x grows to the left: the spleen is left of the liver
@@ -149,6 +154,6 @@ def test_real_anatomy_stored_with_flipped_axes():
     assert region[np.isin(labels, range(25, 34))].all()
     assert region[labels == 79].mean() > 0.95  # the spinal cord lies in the canal
     assert not region[labels == LIVER].mean() > 0.02
-    boxes = slice_boxes(skeleton(labels, ct.grid.spacing_mm, scheme=V2))
+    boxes = slice_boxes(whole_skeleton(labels, ct.grid.spacing_mm))
     assert boxes.slices[0] == 0
     assert len(boxes) == ct.grid.shape[0]

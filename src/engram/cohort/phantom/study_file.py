@@ -40,7 +40,7 @@ def _study(settings: PhantomSettings) -> dict[str, Any]:
         "patient_id": "patient_id",
         "outcome": {"time": "pfs_months", "unit": "months", "event": "progression", "name": "PFS"},
         "covariates": _covariates(),
-        "images": {"ct": "ct", "pet": "pet", "labels": "labels", "label_scheme": "totalsegmentator_v2"},
+        "images": {"ct": "ct", "pet": "pet", "labels": "labels", "label_scheme": "totalsegmentator-2/total"},
         "rois": {"spine": {"region": "spine_dilated"}, "skeleton": {"region": "skeleton"}},
         "embedding": {"weights": "untrained-mini"},
         "evaluation": {"seed": settings.seed},

@@ -1,0 +1,1 @@
+"""Label tables of the segmenters, as their own sources give them."""

@@ -1,0 +1,42 @@
+"""What a region of interest is, in words for the report."""
+
+from __future__ import annotations
+
+from engram.config_images import Roi
+
+_NAMES = {
+    "skeleton": "all bones",
+    "axial_skeleton": "skull, spine, sacrum, ribs and sternum",
+    "skull": "skull",
+    "cervical": "cervical vertebrae",
+    "thoracic": "thoracic vertebrae",
+    "lumbar": "lumbar vertebrae",
+    "sacrum_pelvis": "sacrum and hip bones",
+    "ribs_sternum": "ribs and sternum",
+    "shoulder_girdle": "scapulae and clavicles",
+    "limbs": "bones of the free limbs",
+}
+
+
+def in_words(roi: Roi) -> str:
+    """How the region is made, with every setting that shapes it."""
+    if roi.region is None:
+        return "ready mask"
+    if roi.region == "spine_dilated":
+        return _spine(roi)
+    if roi.region == "skeleton":
+        return f"all bones and {_spine(roi)}"
+    return _NAMES[roi.region] + _dilated(roi)
+
+
+def _spine(roi: Roi) -> str:
+    settings = roi.settings
+    sacrum = "with" if settings["include_sacrum"] else "without"
+    canal = " and canal" if settings["fill_canal"] else ""
+    closed = f", closed by {settings['close_mm']:g} mm" if settings["close_mm"] else ""
+    return f"vertebrae {sacrum} sacrum{canal}{closed}{_dilated(roi)}"
+
+
+def _dilated(roi: Roi) -> str:
+    by_mm = roi.settings["dilate_mm"]
+    return f", dilated by {by_mm:g} mm" if by_mm else ""
