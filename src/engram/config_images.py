@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from difflib import get_close_matches
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from engram.config_section import Section
 
-LabelSchemeName = Literal[
+LABEL_SCHEMES = (
     "totalsegmentator-2/total",
     "totalsegmentator-2/total_v3",
     "totalsegmentator-2/appendicular_bones",
@@ -24,7 +25,7 @@ LabelSchemeName = Literal[
     "moose-2/clin_ct_peripheral_bones",
     "moose-2/clin_ct_organs",
     "moose-2/clin_ct_fat",
-]
+)
 Region = Literal[
     "spine_dilated",
     "skeleton",
@@ -40,9 +41,17 @@ Region = Literal[
 ]
 Setting = float | bool
 
+_MOST_SHOWN = 60  # characters of a wrong name
+
 _SPINE: dict[str, Setting] = {"close_mm": 5.0, "fill_canal": True, "dilate_mm": 10.0, "include_sacrum": True}
 _BONES: dict[str, Setting] = {"dilate_mm": 0.0}
 _SETTINGS: dict[str, dict[str, Setting]] = {"spine_dilated": _SPINE, "skeleton": _SPINE}
+
+
+def _unknown_scheme(name: str) -> str:
+    near = get_close_matches(name, LABEL_SCHEMES, n=3, cutoff=0.0)
+    shown = repr(name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}...")
+    return f"unknown label scheme {shown}; nearest are {', '.join(near)} (docs/study-file.md lists all)"
 
 
 class Images(Section):
@@ -53,11 +62,19 @@ class Images(Section):
     labels: str | dict[str, str] | None = Field(
         None, description="column of the bone label map; or scheme: column for several maps, first named first"
     )
-    label_scheme: LabelSchemeName | None = Field(
+    label_scheme: str | None = Field(
         None, description="what the numbers of a single label map mean: tool-version/task"
     )
     ct_window_hu: tuple[float, float] = Field((-500.0, 1300.0), description="bone window: level 400, width 1800")
     pet_window_suv: tuple[float, float] = Field((0.0, 10.0), description="SUVbw at black and at white")
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _column_or_columns(cls, given: Any) -> Any:
+        columns = given.items() if isinstance(given, dict) else [("", given)]
+        if given is not None and not all(isinstance(text, str) for column in columns for text in column):
+            raise ValueError("must be a column, a section with a column for each label scheme, or null")
+        return given
 
     @model_validator(mode="after")
     def _windows(self) -> Images:
@@ -78,10 +95,9 @@ class Images(Section):
             raise ValueError("label_scheme is for 'labels: column'; drop it, or name that column")
         if self.labels is not None and not self.labels:
             raise ValueError("labels names no column; write scheme: column, or leave it out")
-        strange = [scheme for scheme in self.label_columns if scheme not in get_args(LabelSchemeName)]
-        if strange:
-            known = ", ".join(get_args(LabelSchemeName))
-            raise ValueError(f"labels has the unknown label scheme {strange[0]!r}; use {known}")
+        for scheme in self.label_columns:
+            if scheme not in LABEL_SCHEMES:
+                raise ValueError(_unknown_scheme(scheme))
         return self
 
     @property
@@ -107,7 +123,7 @@ class Roi(Section):
     @model_validator(mode="after")
     def _one_source(self) -> Roi:
         if (self.mask is None) == (self.region is None):
-            raise ValueError(f"give either 'mask' (a column) or 'region' ({', '.join(get_args(Region))})")
+            raise ValueError("give either 'mask' (a column) or 'region' (as spine_dilated, skeleton)")
         idle = sorted(self._given() - set(self.settings))
         if idle:
             what = f"region {self.region}" if self.region else "a ready mask"

@@ -20,7 +20,7 @@ STUDY: dict[str, Any] = {
     "output": Path("results"),
     "outcome": {"time": "t", "unit": "months", "event": "e"},
     "covariates": {"iss": {"kind": "ordinal", "levels": ["I", "II"]}},
-    "images": {"labels": "bones"},
+    "images": {"labels": "bones", "label_scheme": "totalsegmentator-2/total"},
     "rois": {"spine": {"region": "spine_dilated"}},
 }
 WRONG: tuple[Any, ...] = (
@@ -28,7 +28,18 @@ WRONG: tuple[Any, ...] = (
     {}, {"a": 1}, date(2020, 1, 1), 10**400,
 )  # fmt: skip
 # How pydantic speaks of what it wanted, to programmers.
-JARGON = ("Input", "should", "valid", "tuple", "dictionary", "instance", "NoneType", "<class", "pathlib", "parse")
+JARGON = (
+    "Input",
+    "should be",
+    "valid",
+    "tuple",
+    "dictionary",
+    "instance",
+    "NoneType",
+    "<class",
+    "pathlib",
+    "parse",
+)
 
 
 def problems(place: str, value: object) -> list[str]:
@@ -86,8 +97,8 @@ def test_no_wrong_value_of_any_field_is_answered_in_jargon(place: str) -> None:
         ("outcome.time", date(2020, 1, 1), "is text, but the value is a date. Quote it: '2020-01-01'"),
         ("manifest", 7, "must be a path, not 7"),
         ("truth", {}, "truth.clinical: is missing; it is text"),
-        ("rois.spine.dilate_mm", {"spine": 5}, "must be a number of at least 0, not a section (spine)"),
-        ("rois.spine.dilate_mm", 10**400, "must be a number of at least 0, not 1000"),
+        ("rois.spine.dilate_mm", {"spine": 5}, "must be a number of at least 0, or null, not a section (spine)"),
+        ("rois.spine.dilate_mm", 10**400, "must be a number of at least 0, or null, not 1000"),
     ],
 )
 def test_what_is_wrong_is_said_with_what_is_allowed(place: str, value: object, words: str) -> None:
