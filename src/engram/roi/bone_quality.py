@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engram.imaging.volume import Grid
-from engram.roi.bone_measures import MIN_PIECE_ML, Bone, Codes, measure_bones
+from engram.roi.bone_measures import MIN_PIECE_ML, Bone, measure_bones
+from engram.roi.bones import BONES, BoneMap
 from engram.roi.spine_quality import SPINE, missing_vertebrae, spine_flags
 
 MIN_MIRROR_RATIO = 0.4  # smaller volume of a pair over the larger; hips of one patient differ by a few per cent
@@ -23,8 +24,9 @@ WRONG_SIDE_MM = 20.0  # across the middle of the spine: more than a scoliosis sh
 class BoneQuality:
     """The label map of one patient.
 
-    volume_ml: of all bones. vertebrae: those that are there, from the neck down. missing: vertebrae between others
-    that are not there. flags: what is wrong, in words; empty where nothing is.
+    volume_ml: of all bones; bones: how many there are. vertebrae: those that are there, from the neck down.
+    missing: vertebrae between others that the segmentation knows and that are not there. flags: what is wrong, in
+    words; empty where nothing is.
     """
 
     volume_ml: float
@@ -34,18 +36,17 @@ class BoneQuality:
     flags: tuple[str, ...]
 
 
-def bone_quality(codes: Codes, names: Sequence[str], grid: Grid) -> BoneQuality:
-    """Measure a label map uint8 (z, y, x) on `grid`: 0 is no bone, i + 1 is `names[i]`.
-
-    Raises ValueError where the map is not on the grid.
-    """
-    bones = measure_bones(codes, names, grid)
+def bone_quality(bones: BoneMap, grid: Grid) -> BoneQuality:
+    """Measure a map of bones on `grid`. Raises ValueError where it is not on the grid."""
+    found = measure_bones(bones.codes, BONES, grid)
+    missing = tuple(name for name in missing_vertebrae(found) if name in bones.known)
+    flags = [f"missing between others: {', '.join(missing)}"] if missing else []
     return BoneQuality(
-        volume_ml=sum(bone.volume_ml for bone in bones.values()),
-        bones=len(bones),
-        vertebrae=tuple(name for name in SPINE if name in bones),
-        missing=missing_vertebrae(bones),
-        flags=(*_far_flags(bones), *spine_flags(bones), *_side_flags(bones)),
+        volume_ml=sum(bone.volume_ml for bone in found.values()),
+        bones=len(found),
+        vertebrae=tuple(name for name in SPINE if name in found),
+        missing=missing,
+        flags=(*_far_flags(found), *flags, *spine_flags(found), *_side_flags(found)),
     )
 
 

@@ -32,15 +32,13 @@ def missing_vertebrae(bones: Mapping[str, Bone]) -> tuple[str, ...]:
 
 
 def spine_flags(bones: Mapping[str, Bone]) -> list[str]:
-    """What is wrong with the spine, in words; empty where nothing is."""
+    """Vertebrae out of order, or of a distance or volume that none has; in words, empty where nothing is wrong."""
     spine = [bones[name] for name in SPINE if name in bones and bones[name].volume_ml >= MIN_PIECE_ML]
-    missing = missing_vertebrae(bones)
-    flags = [f"missing between others: {', '.join(missing)}"] if missing else []
     misplaced = _misplaced(spine)
     if misplaced:
         how = "swapped" if len(misplaced) == 2 else "out of order"
-        return [*flags, f"{how} along the spine: {', '.join(misplaced)}", *_volume_flags(spine)]
-    return [*flags, *_spacing_flags(spine), *_volume_flags(spine)]
+        return [f"{how} along the spine: {', '.join(misplaced)}", *_volume_flags(spine)]
+    return [*_spacing_flags(spine), *_volume_flags(spine)]
 
 
 def _misplaced(spine: Sequence[Bone]) -> list[str]:

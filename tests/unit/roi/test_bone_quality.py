@@ -4,28 +4,22 @@ import numpy as np
 import pytest
 
 from engram.imaging.volume import Grid, read_oriented
-from engram.roi.bone_quality import bone_quality
+from engram.roi.bone_quality import BoneQuality, bone_quality
+from engram.roi.bones import BONES, CODES, BoneMap
 from engram.roi.spine_quality import SPINE
 
 ANATOMY = Path(__file__).resolve().parents[4] / "shared" / "data" / "ct_anatomy"
 
 LEVELS = [name for name in SPINE if name not in ("vertebrae_T13", "vertebrae_L6")]
-NAMES = (
-    *LEVELS,
-    "sacrum",
-    "skull",
-    "hip_left",
-    "hip_right",
-    "femur_left",
-    "femur_right",
-    "rib_left_5",
-    "rib_right_5",
-)
 GRID = Grid((130, 24, 60), (4.0, 4.0, 4.0))
 
 
 def code(name: str) -> int:
-    return NAMES.index(name) + 1
+    return CODES[name]
+
+
+def quality(codes: np.ndarray, grid: Grid = GRID, known: frozenset[str] = frozenset(BONES)) -> BoneQuality:
+    return bone_quality(BoneMap(codes, known), grid)
 
 
 @pytest.fixture
@@ -45,7 +39,7 @@ def skeleton() -> np.ndarray:
 
 
 def flags(codes: np.ndarray) -> tuple[str, ...]:
-    return bone_quality(codes, NAMES, GRID).flags
+    return quality(codes).flags
 
 
 def renamed(codes: np.ndarray, **names: str) -> np.ndarray:
@@ -56,15 +50,15 @@ def renamed(codes: np.ndarray, **names: str) -> np.ndarray:
 
 
 def test_a_whole_skeleton_has_no_flag(skeleton):
-    found = bone_quality(skeleton, NAMES, GRID)
+    found = quality(skeleton)
     assert found.flags == found.missing == ()
     assert found.vertebrae == tuple(LEVELS)
-    assert found.bones == len(NAMES)
+    assert found.bones == 32
 
 
 def test_a_truncated_field_of_view_is_normal(skeleton):
     grid = Grid((50, 24, 60), GRID.spacing_mm)
-    found = bone_quality(skeleton[30:80], NAMES, grid)
+    found = quality(skeleton[30:80], grid)
     assert found.flags == found.missing == ()
     assert found.vertebrae[0] == "vertebrae_T3"
 
@@ -84,20 +78,24 @@ def test_a_missing_vertebra_is_named(skeleton):
 
 def test_a_vertebra_missing_beside_skull_or_sacrum_is_named(skeleton):
     gone = renamed(skeleton, vertebrae_C1="", vertebrae_L5="")
-    assert bone_quality(gone, NAMES, GRID).missing == ("vertebrae_C1", "vertebrae_L5")
+    assert quality(gone).missing == ("vertebrae_C1", "vertebrae_L5")
+
+
+def test_what_the_segmenter_does_not_know_is_not_missing(skeleton):
+    known = frozenset(BONES) - {"vertebrae_T7"}
+    assert quality(renamed(skeleton, vertebrae_T7=""), known=known).flags == ()
 
 
 def test_a_speck_is_no_vertebra(skeleton):
     speck = renamed(skeleton, vertebrae_T7="")
     speck[70, 8, 26] = code("vertebrae_T7")
-    assert bone_quality(speck, NAMES, GRID).missing == ("vertebrae_T7",)
+    assert quality(speck).missing == ("vertebrae_T7",)
 
 
 def test_a_vertebra_passed_over_leaves_a_gap(skeleton):
     """T7 has no label, and every vertebra below it the label of the one above: a segmenter that counts wrongly."""
-    lookup = np.arange(len(NAMES) + 1, dtype=np.uint8)
-    first, last = code("vertebrae_T7"), code("vertebrae_L5")
-    lookup[first], lookup[first + 1 : last + 1] = 0, np.arange(first, last)
+    lookup, below = np.arange(256, dtype=np.uint8), LEVELS[LEVELS.index("vertebrae_T7") :]
+    lookup[[code(name) for name in below]] = [0, *(code(name) for name in below[:-1])]
     found = flags(lookup[skeleton])
     assert found[0] == "missing between others: vertebrae_L5"
     assert found[1] == "vertebrae_T6 and vertebrae_T7: centres 32 mm apart, 16 mm near them"
@@ -122,7 +120,7 @@ def test_a_piece_far_from_its_bone_is_named(skeleton):
 def test_one_bone_cut_into_two_by_the_field_of_view_is_no_far_piece():
     codes = np.zeros((20, 40, 40), np.uint8)
     codes[14:, 2:6, 2:6] = codes[14:, 34:38, 2:6] = code("rib_right_5")
-    assert bone_quality(codes, NAMES, Grid(codes.shape, (3.0, 3.0, 3.0))).flags == ()
+    assert quality(codes, Grid(codes.shape, (3.0, 3.0, 3.0))).flags == ()
 
 
 def test_a_mirrored_map_is_named(skeleton):
@@ -151,7 +149,7 @@ def test_unequal_mirror_volumes_are_named_but_not_where_one_is_cut(skeleton):
 
 def test_labels_of_another_grid_are_refused(skeleton):
     with pytest.raises(ValueError, match="not on a grid"):
-        bone_quality(skeleton[1:], NAMES, GRID)
+        quality(skeleton[1:])
 
 
 @pytest.mark.skipif(not ANATOMY.is_dir(), reason="needs ../shared/data/ct_anatomy")
@@ -161,27 +159,26 @@ def test_labels_of_another_grid_are_refused(skeleton):
 )
 def test_real_label_maps_have_no_flag(file, vertebrae):
     volume = read_oriented(ANATOMY / f"{file}.nii.gz", patient_id="", what="label map")
-    names, codes = real_bones(volume.voxels)
-    found = bone_quality(codes, names, volume.grid)
+    found = quality(real_bones(volume.voxels), volume.grid)
     assert (found.flags, found.missing, len(found.vertebrae)) == ((), (), vertebrae)
 
 
 @pytest.mark.skipif(not ANATOMY.is_dir(), reason="needs ../shared/data/ct_anatomy")
 def test_real_label_maps_that_are_wrong_are_named():
     volume = read_oriented(ANATOMY / "abdomen_pelvis_seg.nii.gz", patient_id="", what="label map")
-    names, codes = real_bones(volume.voxels)
-    assert any("mirrored" in flag for flag in bone_quality(codes[:, :, ::-1], names, volume.grid).flags)
+    codes, grid = real_bones(volume.voxels), volume.grid
+    assert any("mirrored" in flag for flag in quality(codes[:, :, ::-1], grid).flags)
     swapped = codes.copy()
     for old, new in (("vertebrae_L2", "vertebrae_L4"), ("vertebrae_L4", "vertebrae_L2")):
-        swapped[codes == names.index(old) + 1] = names.index(new) + 1
-    assert "swapped along the spine: vertebrae_L2, vertebrae_L4" in bone_quality(swapped, names, volume.grid).flags
-    gone = np.where(codes == names.index("vertebrae_L3") + 1, 0, codes).astype(np.uint8)
-    assert bone_quality(gone, names, volume.grid).missing == ("vertebrae_L3",)
+        swapped[codes == code(old)] = code(new)
+    assert "swapped along the spine: vertebrae_L2, vertebrae_L4" in quality(swapped, grid).flags
+    gone = np.where(codes == code("vertebrae_L3"), 0, codes).astype(np.uint8)
+    assert quality(gone, grid).missing == ("vertebrae_L3",)
 
 
-def real_bones(labels: np.ndarray) -> tuple[list[str], np.ndarray]:
+def real_bones(labels: np.ndarray) -> np.ndarray:
     lines = (ANATOMY / "labels.csv").read_text().splitlines()[1:]
     bones = {int(cells[0]): cells[1] for cells in (line.split(",") for line in lines) if cells[2] == "1"}
     lookup = np.zeros(256, np.uint8)
-    lookup[list(bones)] = np.arange(1, len(bones) + 1)
-    return list(bones.values()), lookup[labels.astype(np.uint8)]
+    lookup[list(bones)] = [CODES[name] for name in bones.values()]
+    return lookup[labels.astype(np.uint8)]
