@@ -132,7 +132,9 @@ def _counted_back(
             "original reconstruction.",
             field="decay_reference",
         )
-    return Reference(told[0], "counted back from frame times", ("series time is later than the acquisition",))
+    return Reference(
+        told[0], "a moment counted back from its frames", ("series time is later than the acquisition",)
+    )
 
 
 def _refuse_odd_decay_factors(
@@ -157,7 +159,8 @@ def _near_any(moment: datetime, told: Sequence[datetime], half_life_s: float) ->
 
 
 def _contradiction(chosen: Reference, told: Sequence[datetime], refuse: Refusals, field: str) -> Exception:
-    frames = " or ".join(str(moment.time().replace(microsecond=0)) for moment in told)
+    half = timedelta(seconds=0.5)  # to the nearest second
+    frames = " or ".join(str((moment + half).time().replace(microsecond=0)) for moment in told)
     return refuse(
         f"{chosen.method} contradicts the decay of its frames",
         value=f"{chosen.at.time()}; {DECAY_FACTOR} and {FRAME_REFERENCE} tell {frames}",

@@ -102,12 +102,11 @@ class FrameTimes:
         return self._agreed(told)
 
     def counted_back(self) -> tuple[datetime, ...]:
-        """As `told`, but without Decay Factor only as QIBA's pseudo-code reads the headers, and of no GE."""
-        if self.decay is not None:
+        """As `told`, but without Decay Factor only in one reading: QIBA's, or for GE that of arXiv:2410.13348."""
+        if self.decay is not None or self.reference is None:
             return self.told()
-        if self.reference is None or self.ge:
-            return ()
-        return self._agreed([self.acquired + self.average - self.reference])
+        start = self.acquired - self.reference
+        return self._agreed([start if self.ge else start + self.average])
 
     @property
     def of_average_count_rate(self) -> tuple[datetime, ...]:
