@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from engram.errors import CohortError, StorageError
+from engram.memory.protocol import Protocol
 from engram.memory.store import EmbeddingStore, StoredReadOut
 from engram.memory.store_index import read_index
 from engram.pipeline.store import Damaged, VerifyReport, list_store, store_lines, verify_store
@@ -61,7 +62,7 @@ def test_ls_counts_each_kind(store: EmbeddingStore) -> None:
     assert list(summary["files"]) == [1, 2]
     sizes = [store.path(KEYS[2]).stat().st_size, sum(store.path(k).stat().st_size for k in KEYS[:2])]
     assert list(summary["mb"] * 1e6) == pytest.approx(sizes)
-    heading, ct, pet, total = store_lines(store.folder)
+    heading, ct, pet, _, total = store_lines(store.folder)
     assert heading.split() == ["modality", "roi", "readout", "weights", "protocol", "engine", "files", "mb"]
     assert ct.split()[:7] == ["CT", "spine", "final", "MedSAM2", "11111111", "22222222", "2"]
     assert pet.split()[-2:] == ["2", "0.0"]
@@ -71,6 +72,22 @@ def test_ls_counts_each_kind(store: EmbeddingStore) -> None:
 def test_ls_of_one_name_with_two_weights_are_two_rows(store: EmbeddingStore) -> None:
     store.save(KEYS[3], StoredReadOut({}, about(weights_digest="9" * 64)))
     assert list(list_store(store.folder)["files"]) == [1, 2, 1]
+
+
+def test_ls_says_what_each_protocol_is(store: EmbeddingStore) -> None:
+    protocol = Protocol(prompt="padded_box", stride=3)
+    said = {"protocol_digest": protocol.digest, "protocol": protocol.words}
+    for key in KEYS[3:5]:
+        store.save(key, StoredReadOut({}, about(**said)))
+    told = [line for line in store_lines(store.folder) if line.startswith("protocol ")]
+    assert told == sorted(
+        [
+            "protocol 22222222: made by an earlier version, not said",
+            f"protocol {protocol.digest[:8]}: prompting interleaved, prompt padded_box, prompt_mm 10.0, stride 3, "
+            "direction down, precision float32, bank_dtype float32",
+        ]
+    )
+    assert list(list_store(store.folder)["files"]) == [1, 2, 2]
 
 
 def test_ls_of_nothing_says_so_and_makes_nothing(tmp_path: Path) -> None:

@@ -105,6 +105,11 @@ class Protocol:
         return digest({**self.fields, "engine_version": ENGINE_VERSION})
 
     @property
+    def words(self) -> str:
+        """`fields` in one line, by their names in a study file."""
+        return ", ".join(f"{name} {value}" for name, value in self.fields.items())
+
+    @property
     def ways(self) -> tuple[bool, ...]:
         """The passes in their order: whether each goes up the body."""
         return _WAYS[self.direction]

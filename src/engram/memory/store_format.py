@@ -28,7 +28,9 @@ ABOUT_FIELDS: dict[str, type] = {
     "protocol_digest": str,
     "engine_version": int,
     "slices": int,
+    "protocol": str,
 }
+_NOT_ALWAYS = {"protocol"}  # files made before there was this field do not have it
 DTYPES = ("float32", "float64", "int32", "uint8")
 
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -40,7 +42,7 @@ class StoredReadOut:
     """What was kept of the memory of one patient, modality and region.
 
     arrays: by name, each of one of `DTYPES`: "memory" is float32 (entries, channels, h, w), oldest first; "vector"
-    is float32 (width,). about: `ABOUT_FIELDS`, all of them; slices: how many were read.
+    is float32 (width,). about: `ABOUT_FIELDS`; slices: how many were read; protocol: in words, "" where not said.
     """
 
     arrays: dict[str, npt.NDArray[Any]]
@@ -111,7 +113,8 @@ def _plain(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _check_about(about: Mapping[str, Any]) -> None:
-    if {name: type(value) for name, value in about.items()} != ABOUT_FIELDS:
+    needed = {name: kind for name, kind in ABOUT_FIELDS.items() if name in about or name not in _NOT_ALWAYS}
+    if {name: type(value) for name, value in about.items()} != needed:
         wanted = ", ".join(f"{name} ({kind.__name__})" for name, kind in ABOUT_FIELDS.items())
         raise ValueError(f"a read-out is described by {wanted}; not by {', '.join(sorted(about)) or 'nothing'}")
 

@@ -37,7 +37,8 @@ def _row(key: str, path: Path, before: dict[str, Any] | None) -> dict[str, Any] 
         header = read_header(path)
     except (OSError, ValueError):  # 'engram store verify' names it
         return None
-    return {"key": key, **header.about, "sha256": header.sha256, **now} if header.key == key else None
+    about = {"protocol": "", **header.about}
+    return {"key": key, **about, "sha256": header.sha256, **now} if header.key == key else None
 
 
 def read_index(path: Path) -> pa.Table:

@@ -186,6 +186,7 @@ def _store(request: Request, arrays: Arrays, slices: int, picture: bytes) -> Non
         "protocol_digest": protocol_of(config).digest,
         "engine_version": ENGINE_VERSION,
         "slices": slices,
+        "protocol": protocol_of(config).words,
     }
     shown = picture if request.readout == picture_of(config) else None
     EmbeddingStore(config.store_dir).save(request.key, StoredReadOut(dict(arrays), about), shown)

@@ -13,7 +13,16 @@ from engram.pipeline.store_deletion import alone, count, delete_files, is_young
 if TYPE_CHECKING:
     import pandas as pd
 
-_GROUP = ["modality", "roi", "readout", "weights", "weights_digest", "protocol_digest", "engine_version"]
+_GROUP = [
+    "modality",
+    "roi",
+    "readout",
+    "weights",
+    "weights_digest",
+    "protocol_digest",
+    "protocol",
+    "engine_version",
+]
 
 
 def list_store(folder: Path) -> pd.DataFrame:
@@ -28,19 +37,31 @@ def list_store(folder: Path) -> pd.DataFrame:
 
 
 def store_lines(folder: Path) -> list[str]:
-    """`list_store` to be printed; digests are cut to eight digits."""
+    """`list_store` to be printed; digests are cut to eight digits, and each protocol is told in words below."""
     summary, files = list_store(folder), len(EmbeddingStore(folder).inventory().embeddings)
     if not files:
         return [f"{folder}: no embeddings here yet. Run 'engram embed' first."]
-    shown = summary.rename(columns={"protocol_digest": "protocol", "engine_version": "engine"})
+    protocols = _protocols(summary)
+    shown = summary.drop(columns="protocol").rename(
+        columns={"protocol_digest": "protocol", "engine_version": "engine"}
+    )
     shown["weights"] += " " + shown.pop("weights_digest").str[:8]
     shown["protocol"] = shown["protocol"].str[:8]
     listed = int(summary["files"].sum())
     lines = shown.to_string(index=False, float_format="{:.1f}".format).splitlines() if listed else []
+    lines += protocols
     lines.append(f"{folder}: {count(listed, 'embedding')}, {summary['mb'].sum():.1f} MB without pictures")
     if files > listed:
         lines.append(f"{count(files - listed, 'file')} could not be read: 'engram store verify' names them.")
     return lines
+
+
+def _protocols(summary: pd.DataFrame) -> list[str]:
+    """One line a protocol: its digest, as the table above has it, and its choices."""
+    words = summary.groupby("protocol_digest", sort=True)["protocol"].max()
+    return [
+        f"protocol {str(key)[:8]}: {said or 'made by an earlier version, not said'}" for key, said in words.items()
+    ]
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,7 @@ def test_the_index_has_a_row_a_file(store: EmbeddingStore) -> None:
     index = store.index()
     assert list(index.columns) == [
         "key", "modality", "roi", "readout", "weights", "weights_digest", "protocol_digest", "engine_version",
-        "slices", "bytes", "sha256", "mtime_ns",
+        "slices", "protocol", "bytes", "sha256", "mtime_ns",
     ]  # fmt: skip
     assert list(index["key"]) == [KEY, OTHER]
     assert list(index["roi"]) == ["spine", "skeleton"]
