@@ -17,8 +17,8 @@ from engram.imaging.dicom.slice_places import AGAIN, Places, Vector, place_slice
 from engram.imaging.orientation import SPACING_RANGE_MM
 from engram.imaging.volume import Grid
 
-# How far from its place a grid of one spacing may put a slice: a quarter of a gap, half of what would make it another
-# slice's place, and never more than 1 mm, a fifth of what PET resolves.
+# How far from its place a grid of one spacing may put a slice: a quarter of a gap, half of what would bring it
+# as near to another slice's place, and never more than 1 mm, a fifth of what PET resolves.
 MAX_SHIFT_GAPS, MAX_SHIFT_MM = 0.25, 1.0
 MAX_TILT_DEGREES = 0.5
 _SAME_PLACE_MM = 0.01  # positions are written to a hundredth of a millimetre or finer
