@@ -1,4 +1,4 @@
-"""Writes codes.csv beside it: DICOM PS3.16 CID 4020 "PET Radionuclide" as pydicom 3.0.2 has it, with SNOMED-RT codes.
+"""Writes codes.csv beside it: DICOM PS3.16 CID 4020 "PET Radionuclide" of pydicom 3.0.2, with SNOMED-RT codes.
 
 .venv/bin/python tests/reference/suv/make_codes.py
 """

@@ -1,4 +1,4 @@
-"""SUV factors: by hand for every way of decay correction and unit, against real scans and an independent package."""
+"""SUV factors: by hand for every way of decay correction and unit, and against an independent package."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ def test_decay_factor_that_is_not_positive():
 
 @pytest.mark.parametrize("keep", [slice(None), slice(4, None)])
 def test_ge_beds_with_one_acquisition_time(keep):
-    """Also where only the last bed is left: its frame begins 400 s after the scan, whatever Acquisition Time says."""
+    """Also where only the last bed is left: it begins 400 s after the scan, whatever Acquisition Time says."""
     found = convert(ge_beds()[keep], manufacturer="GE MEDICAL SYSTEMS")
     assert found.factors[0] == pytest.approx(FACTOR, rel=1e-12)
 
