@@ -27,10 +27,10 @@ from engram.cohort.importers import (
     scan_modality,
     visible,
 )
-from engram.errors import ImagingError, StorageError
+from engram.errors import ConfigError, ImagingError, StorageError
 from engram.files import read_json
 
-SchemeOf = Callable[[str, str], str | None]  # (version, task) -> label scheme; None where there is no table
+SchemeOf = Callable[[str, str], str]  # (version, task) -> label scheme; ConfigError where there is no table
 
 _PRODUCT = re.compile(
     r"(?P<study>clin|preclin)_(?P<modality>CT|MR|PT_[A-Z]+)_(?P<region>\w+?)_segmentation_.*", re.DOTALL
@@ -146,9 +146,10 @@ class _Subject:
         if task is None:
             self._leave([path], "its name does not say which MOOSE task made it")
             return
-        scheme = self.scheme_of(version, task)
-        if scheme is None:
-            self._leave([path], f"no table of bones for task {task} of MOOSE {version}")
+        try:
+            scheme = self.scheme_of(version, task)
+        except ConfigError as error:
+            self._leave([path], str(error))
             return
         maps[scheme].append(path)
 

@@ -9,7 +9,7 @@ import pytest
 
 from engram.cohort.imported import Imported
 from engram.cohort.moose_folders import import_moose
-from engram.errors import ImagingError
+from engram.errors import ConfigError, ImagingError
 
 OLD = "moosez-clin_ct_ribs-2024-01-31-12-00-00"
 NEW = "moosez-2025-01-31-12-00-00"
@@ -24,8 +24,10 @@ def touch(folder: Path, *names: str) -> None:
         path.write_bytes(b"\0" * 128 + b"DICM" if path.suffix == ".dcm" else b"x")
 
 
-def scheme_of(version: str, task: str) -> str | None:
-    return f"moose-{version[0]}/{task}" if task in ("clin_ct_ribs", "clin_ct_vertebrae") else None
+def scheme_of(version: str, task: str) -> str:
+    if task not in ("clin_ct_ribs", "clin_ct_vertebrae"):
+        raise ConfigError(f"no label table for task {task}")
+    return f"moose-{version[0]}/{task}"
 
 
 def read(folder: Path, version: str | None = None) -> Imported:
@@ -123,7 +125,7 @@ def test_everything_else_is_listed_with_a_reason(tmp_path: Path) -> None:
     assert "neither CT_" in found["S1_dynamic.nii"]
     assert "neither CT nor PT, or both" in found["PET_CT"]
     assert "it failed, or was cleared" in found["moosez-2024-02-01-12-00-00"]
-    assert "no table of bones for task clin_ct_body" in found["clin_CT_body_segmentation_CT_S1.nii.gz"]
+    assert "no label table for task clin_ct_body" in found["clin_CT_body_segmentation_CT_S1.nii.gz"]
     assert "does not say which MOOSE task" in found["mine.nii.gz"]
     assert "neither CT_" in found["notes.txt"]
     assert "without one CT or one PET" in found["empty"]
