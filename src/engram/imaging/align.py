@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import SimpleITK as sitk  # noqa: N813
 
 from engram.errors import ImagingError
 from engram.imaging.volume import Grid, Volume
 
+Floats = npt.NDArray[np.float32]
+
+_SLICES = 16  # resampled at once
 MIN_OVERLAP = 0.5  # of the smaller field of view; PET and CT of one session overlap nearly wholly
 
 
@@ -31,16 +35,32 @@ def pet_on_ct_grid(pet: Volume, ct: Volume, *, patient_id: str) -> AlignedPet:
     The field of view reaches to the outer edges of the outermost PET voxels.
     Raises ImagingError where both do not overlap, or by less than half of the smaller field of view.
     """
-    # NaN marks what lies outside: a scan has no NaN of its own, read_volume refuses them.
-    voxels = _resampled(pet, ct.grid, outside=float("nan"))
-    outside = np.isnan(voxels)
-    coverage = 1.0 - float(outside.mean())
+    image, voxels = itk_image(pet), np.empty(ct.grid.shape, dtype=np.float32)
+    inside = 0
+    # A few slices at a time: the library's own copy of a whole-body grid would take another gibibyte.
+    for first in range(0, ct.grid.shape[0], _SLICES):
+        slab = voxels[first : first + _SLICES]
+        slab[:] = resampled(image, _slices(ct.grid, first, len(slab)))
+        # NaN marks what lies outside: a scan has no NaN of its own, read_volume refuses them.
+        outside = np.isnan(slab)
+        slab[outside] = 0.0
+        inside += outside.size - int(outside.sum())
+    coverage = inside / voxels.size
     _check_overlap(coverage, pet, ct, patient_id)
-    voxels[outside] = 0.0
     return AlignedPet(Volume(voxels, ct.grid, pet.source), coverage)
 
 
-def _resampled(volume: Volume, grid: Grid, *, outside: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def itk_image(volume: Volume) -> sitk.Image:
+    """The volume as an ITK image of float32."""
+    image = sitk.GetImageFromArray(volume.voxels.astype(np.float32, copy=False))
+    image.SetSpacing(volume.grid.spacing_mm[::-1])
+    image.SetOrigin(volume.grid.origin_mm)
+    image.SetDirection(volume.grid.direction)
+    return image
+
+
+def resampled(image: sitk.Image, grid: Grid) -> Floats:
+    """The image on `grid`, float32 (z, y, x): linear between its voxel centres, NaN outside its field of view."""
     resample = sitk.ResampleImageFilter()
     resample.SetInterpolator(sitk.sitkLinear)
     resample.SetSize(grid.shape[::-1])
@@ -48,19 +68,16 @@ def _resampled(volume: Volume, grid: Grid, *, outside: float) -> np.ndarray[tupl
     resample.SetOutputOrigin(grid.origin_mm)
     resample.SetOutputDirection(grid.direction)
     resample.SetOutputPixelType(sitk.sitkFloat32)
-    resample.SetDefaultPixelValue(outside)
-    array: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = sitk.GetArrayFromImage(
-        resample.Execute(_image(volume))
-    )
+    resample.SetDefaultPixelValue(float("nan"))
+    array: Floats = sitk.GetArrayFromImage(resample.Execute(image))
     return array
 
 
-def _image(volume: Volume) -> sitk.Image:
-    image = sitk.GetImageFromArray(volume.voxels.astype(np.float32, copy=False))
-    image.SetSpacing(volume.grid.spacing_mm[::-1])
-    image.SetOrigin(volume.grid.origin_mm)
-    image.SetDirection(volume.grid.direction)
-    return image
+def _slices(grid: Grid, first: int, count: int) -> Grid:
+    """The grid of `count` axial slices, from number `first` on."""
+    x, y, z = (first * grid.spacing_mm[0] * cosine for cosine in grid.direction[2::3])
+    ox, oy, oz = grid.origin_mm
+    return replace(grid, shape=(count, *grid.shape[1:]), origin_mm=(ox + x, oy + y, oz + z))
 
 
 def _check_overlap(coverage: float, pet: Volume, ct: Volume, patient_id: str) -> None:
