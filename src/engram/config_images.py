@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from engram.config_section import Section
+from engram.config_windows import CT_WINDOWS_HU, PET_WINDOWS_SUV, CtWindow, PetWindow
 
 LABEL_SCHEMES = (
     "totalsegmentator-2/total",
@@ -65,8 +66,8 @@ class Images(Section):
     label_scheme: str | None = Field(
         None, description="what the numbers of a single label map mean: tool-version/task"
     )
-    ct_window_hu: tuple[float, float] = Field((-500.0, 1300.0), description="bone window: level 400, width 1800")
-    pet_window_suv: tuple[float, float] = Field((0.0, 10.0), description="SUVbw at black and at white")
+    ct_window_hu: CtWindow = Field(CT_WINDOWS_HU["bone"], description="HU at black and at white, or a name")
+    pet_window_suv: PetWindow = Field(PET_WINDOWS_SUV["suv_10"], description="SUV at black and at white, or a name")
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -77,12 +78,9 @@ class Images(Section):
         return given
 
     @model_validator(mode="after")
-    def _windows(self) -> Images:
+    def _a_scan(self) -> Images:
         if self.ct is None and self.pet is None:
             raise ValueError("name the column of ct, of pet, or of both")
-        for low, high in (self.ct_window_hu, self.pet_window_suv):
-            if not low < high:
-                raise ValueError(f"a window goes from low to high, not from {low} to {high}")
         return self
 
     @model_validator(mode="after")
