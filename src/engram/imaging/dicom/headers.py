@@ -5,6 +5,7 @@ Sources: DICOM PS3.3 C.7.6.2 (Image Plane), C.8.2.1 (CT Image), C.8.9 (PET); PS3
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ IMAGE_CLASSES = {"CT": "1.2.840.10008.5.1.4.1.1.2", "PT": "1.2.840.10008.5.1.4.1
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # of a file without preamble, little or big endian
 _UNDEFINED = 0xFFFFFFFF
+_ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _KEYWORDS = (
     *("SpecificCharacterSet", "TimezoneOffsetFromUTC", "SOPClassUID", "SOPInstanceUID", "Modality"),
     *("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "PatientID", "StudyDate"),
@@ -132,9 +134,15 @@ def _cut(stream: BinaryIO, headers: Dataset, size: int) -> str | None:
     if [int.from_bytes(start[i : i + 2], order) for i in (0, 2)] != [0x7FE0, 0x0010]:
         return "cut short or damaged before its Pixel Data (7FE0,0010); copy the file again"
     length = int.from_bytes(start[-4:], order)
-    if length != _UNDEFINED and stream.tell() + length > size:
-        return "cut short inside its Pixel Data (7FE0,0010); copy the file again"
-    return None
+    whole_there = _fragments_end(stream) if length == _UNDEFINED else stream.tell() + length <= size
+    return None if whole_there else "cut short inside its Pixel Data (7FE0,0010); copy the file again"
+
+
+def _fragments_end(stream: BinaryIO) -> bool:
+    """Whether compressed pixels, a row of items (PS3.5 A.4), come to their delimiter before the file ends."""
+    while (start := stream.read(8))[:4] == _ITEM:
+        stream.seek(int.from_bytes(start[4:], "little"), os.SEEK_CUR)
+    return start[:4] == _DELIMITER
 
 
 def _syntax(headers: Dataset) -> str | None:
