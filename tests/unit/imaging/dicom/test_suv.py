@@ -321,6 +321,18 @@ def test_frames_that_do_not_tell_where_to_count_back_to():
     assert "is no moment of decay correction (value: 12:15:00; first acquisition 10:15:00)" in told
 
 
+def test_no_moment_after_the_start_of_the_frames_is_counted_back_to():
+    """A Frame Reference Time of 0 that means the start of the frame would give the average count rate."""
+    told = refusal(beds([0, 0], decay_factor=None, frame_reference_s=0.0), started=LATER)
+    assert "is no moment of decay correction" in told
+
+
+def test_one_ge_bed_may_be_read_in_two_ways():
+    """Whether Acquisition Time is of the bed or of the scan decides about 400 s: nobody knows."""
+    told = refusal(ge_beds()[4:], started=LATER, manufacturer="GE MEDICAL SYSTEMS")
+    assert "is no moment of decay correction" in told
+
+
 @pytest.mark.parametrize("lacking", ["frame_duration_s", "frame_reference_s"])
 def test_counting_back_needs_frame_times(lacking):
     slices = beds(**{"decay_factor": None, lacking: None})
