@@ -111,7 +111,7 @@ def series_problem(series: Series) -> str | None:
 
 def _mixed(series: Series) -> str | None:
     found = [words for name, words in _ONE_OF.items() if name in series.disagreeing]
-    return f"its files are of {' and '.join(found)}" if found else None
+    return f"it holds {' and '.join(found)}" if found else None
 
 
 def _kind(series: Series) -> str | None:
