@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from engram import __version__
+from engram.command_options import Study, Workers
+from engram.commands_init import init
+from engram.commands_segment import segment
 from engram.commands_store import store_app, weights_app
 from engram.config import StudyConfig, load_config
 from engram.terminal import Terminal, out
@@ -21,26 +23,10 @@ app = typer.Typer(
 )
 
 
+app.command()(segment)
 app.add_typer(store_app, name="store")
 app.add_typer(weights_app, name="weights")
-
-
-def _all_cores() -> int:
-    return os.cpu_count() or 1
-
-
-Study = Annotated[Path, typer.Argument(help="The study file (YAML).", metavar="STUDY.yaml")]
-Workers = Annotated[
-    int,
-    typer.Option(
-        "--workers",
-        "-w",
-        min=1,
-        default_factory=_all_cores,
-        show_default="all cores",
-        help="Worker processes; the tables do not depend on it.",
-    ),
-]
+app.command()(init)
 
 
 def _version(wanted: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from engram.command_options import Study
 from engram.config import load_config
 from engram.memory.registry import FETCH_FOLDER
 from engram.terminal import out
@@ -14,7 +15,6 @@ from engram.terminal import out
 store_app = typer.Typer(no_args_is_help=True, help="The embedding store of a study: list, verify, clear.")
 weights_app = typer.Typer(no_args_is_help=True, help="Published weights that Engram knows: list, fetch.")
 
-Study = Annotated[Path, typer.Argument(help="The study file (YAML).", metavar="STUDY.yaml")]
 Studies = Annotated[
     list[Path], typer.Argument(help="Every study that shares the store.", metavar="STUDY.yaml [OTHER.yaml ...]")
 ]

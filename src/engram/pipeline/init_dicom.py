@@ -1,0 +1,127 @@
+"""A dump of DICOM files to patients with NIfTI files, and the tables that say why."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from engram.cohort.imported import Imported
+from engram.errors import ImagingError
+from engram.imaging.dicom.corrections import Corrections, series_id
+from engram.imaging.dicom.dump import Dump, walk
+from engram.imaging.dicom.pairing import Pairing, PairingRules, pair_series
+from engram.imaging.dicom.scan_facts import write_scan_facts
+from engram.imaging.dicom.series import Series
+from engram.jobs import run_jobs
+from engram.pipeline.console import Console
+from engram.pipeline.convert import ConversionJob, Converted, convert
+from engram.pipeline.init_tables import column_name, write_rows
+
+_SERIES_COLUMNS = (
+    "patient_id", "study", "series", "modality", "number", "description", "images", "folder", "taken_as", "reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DicomRules:
+    """patient_from: the header's PatientID, or the first folder below the dump. corrections: a CSV, or None."""
+
+    patient_from: Literal["header", "folder"]
+    pairing: PairingRules
+    corrections: Path | None
+
+
+def import_dicom(
+    folder: Path, out: Path, rules: DicomRules, *, workers: int, console: Console
+) -> tuple[Imported, tuple[ImagingError, ...]]:
+    """Walk the dump, choose each patient's CT, PET and masks, and convert them into `out`/images.
+
+    Writes series.csv (every series, and why it was taken or left) and scans.csv (the plausibility sheet).
+    """
+    corrections = read_corrections(rules.corrections)
+    with console.stage("Reading headers") as progress:
+        dump = walk(folder, workers=workers, progress=progress)
+    patients, nameless = _by_patient(dump, folder, rules.patient_from)
+    pairings = [
+        pair_series(patient_id, series, rules.pairing, corrections.take(patient_id))
+        for patient_id, series in patients.items()
+    ]
+    _write_series(out / "series.csv", pairings)
+    images = out / "images"
+    jobs = [ConversionJob(pairing, corrections, images / folder_name(pairing.patient_id)) for pairing in pairings]
+    with console.stage("Converting scans") as progress:
+        made = run_jobs(convert, jobs, workers=workers, progress=progress)
+    write_scans(out / "scans.csv", made)
+    problems = (*nameless, *(problem for converted in made for problem in converted.problems))
+    for line in corrections.unused((p.patient_id, j.series.uid) for p in pairings for j in p.judged):
+        console.say(f"{rules.corrections}, line {line.row}: speaks of no series that is here; check id and series")
+    return Imported(tuple(converted.patient for converted in made), dump.left), problems
+
+
+def folder_name(patient_id: str) -> str:
+    """A folder's name of an id: itself where it can be one, else what can stay of it and a digest."""
+    name = column_name(patient_id)
+    if name == patient_id and name.strip("."):
+        return name
+    return f"{name}-{hashlib.sha256(patient_id.encode()).hexdigest()[:8]}".lstrip("-.")
+
+
+def _by_patient(
+    dump: Dump, folder: Path, source: Literal["header", "folder"]
+) -> tuple[dict[str, list[Series]], tuple[ImagingError, ...]]:
+    patients: dict[str, list[Series]] = defaultdict(list)
+    problems = []
+    for series in dump.series:
+        patient_id = series.patient_id if source == "header" else _first_folder(series, folder)
+        if patient_id:
+            patients[patient_id].append(series)
+        else:
+            problems.append(
+                ImagingError(
+                    "",
+                    "patient id missing",
+                    file=str(series.folder),
+                    value="(0010,0020) is empty" if source == "header" else "the file lies in no folder of its own",
+                    mend="Give each patient a folder and use --patient-from folder, or fill in PatientID.",
+                )
+            )
+    return dict(sorted(patients.items())), tuple(problems)
+
+
+def _first_folder(series: Series, folder: Path) -> str:
+    parts = series.files[0].relative_to(folder).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def _write_series(path: Path, pairings: Sequence[Pairing]) -> None:
+    rows = [
+        {
+            "patient_id": pairing.patient_id,
+            "study": series_id(judged.series.study_uid),
+            "series": series_id(judged.series.uid),
+            "modality": judged.series.modality,
+            "number": judged.series.number,
+            "description": judged.series.description,
+            "images": len(judged.series.files),
+            "folder": judged.series.folder,
+            "taken_as": judged.taken_as,
+            "reason": judged.reason,
+        }
+        for pairing in pairings
+        for judged in pairing.judged
+    ]
+    write_rows(path, _SERIES_COLUMNS, rows)
+
+
+def write_scans(path: Path, converted: Sequence[Converted]) -> Path:
+    """The plausibility sheet: one line for each PET that was converted to SUV."""
+    return write_scan_facts(path, {c.patient.patient_id: c.facts for c in converted if c.facts is not None})
+
+
+def read_corrections(path: Path | None) -> Corrections:
+    """The user's corrections table, or one without lines. Raises ManifestError."""
+    return Corrections.read(path) if path is not None else Corrections()
