@@ -4,16 +4,17 @@
     FOLDER/S1/moosez-clin_ct_ribs-2024-01-31-12-00-00/segmentations/CT_Ribs_*.nii.gz             (2.x)
     FOLDER/S1/moosez-2025-01-31-12-00-00/segmentations/clin_CT_ribs_segmentation_CT_S1.nii.gz    (3.x)
     FOLDER/S1/moosez-*/MOOSE_information.json                                                    (late 3.x: version)
+    FOLDER/S1/*totalseg*.nii.gz, or a folder with one mask a structure (vertebrae_L5.nii.gz, ...): TotalSegmentator
 
-Label values moved between versions of MOOSE (requirement 44), so a label map is taken only where its version is
-known: from MOOSE_information.json, or from the user. It is never guessed.
+Label values moved between versions of both tools (requirements 44, 45), so a label map is taken only where its
+version is known: from MOOSE_information.json, or from the user. It is never guessed.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,8 +31,9 @@ from engram.cohort.importers import (
 from engram.errors import ConfigError, ImagingError, StorageError
 from engram.files import read_json
 
-SchemeOf = Callable[[str, str], str]  # (version, task) -> label scheme; ConfigError where there is no table
-
+_STRUCTURE = re.compile(
+    r"(vertebrae_[CTLS]\d+|(hip|femur)_(left|right)|rib_(left|right)_\d+|sacrum|tibia)\.nii(\.gz)?"
+)
 _PRODUCT = re.compile(
     r"(?P<study>clin|preclin)_(?P<modality>CT|MR|PT_[A-Z]+)_(?P<region>\w+?)_segmentation_.*", re.DOTALL
 )
@@ -39,9 +41,22 @@ _WORDS = {"ct": "CT", "pt": "PET", "pet": "PET"}
 _NO_SCAN = "neither CT_*.nii.gz, PT_*.nii.gz, a DICOM series nor a moosez-* folder: rename it or leave it out"
 
 
-def import_moose(folder: Path, *, scheme_of: SchemeOf, version: str | None = None) -> Imported:
-    """Every subject folder of `folder`, by name. version: MOOSE's, of the runs that do not say it themselves.
+@dataclass(frozen=True)
+class LabelTables:
+    """What an importer must ask of those who know label tables.
 
+    scheme_of: (tool, task, version) -> label scheme; raises ConfigError where there is no table.
+    structures_of: (folder of one mask a structure, patient) -> label map by scheme; raises ImagingError.
+    """
+
+    scheme_of: Callable[[str, str, str], str]
+    structures_of: Callable[[Path, str], Mapping[str, Path]]
+
+
+def import_moose(folder: Path, tables: LabelTables, versions: Mapping[str, str]) -> Imported:
+    """Every subject folder of `folder`, by name.
+
+    versions: of "moose" and of "totalsegmentator", where the user says them, for what does not say it itself.
     A subject with two scans of one modality or two maps of one task keeps neither, and both are named in `left`.
     Where a DICOM series and a NIfTI are both there, the CT is the NIfTI (MOOSE's maps lie on it) and the PET is the
     series (it says its units, the NIfTI that MOOSE makes of it does not).
@@ -49,10 +64,11 @@ def import_moose(folder: Path, *, scheme_of: SchemeOf, version: str | None = Non
     """
     require_folder(folder)
     left = [LeftFile(path, "lies outside of the subject folders") for path in visible(folder) if path.is_file()]
-    subjects = [_Subject(path, scheme_of, version) for path in visible(folder) if path.is_dir()]
+    subjects = [_Subject(path, tables, versions) for path in visible(folder) if path.is_dir()]
     for subject in subjects:
         subject.look()
-    _refuse_unknown_versions([path for subject in subjects for path in subject.unversioned])
+    for tool in ("moose", "totalsegmentator"):
+        _refuse_unknown_versions(tool, [path for s in subjects for name, path in s.unversioned if name == tool])
     left += [lost for subject in subjects for lost in subject.left]
     left += [
         LeftFile(subject.folder, "a subject folder without one CT or one PET")
@@ -67,15 +83,15 @@ def import_moose(folder: Path, *, scheme_of: SchemeOf, version: str | None = Non
     return imported(patients, left)
 
 
-def _refuse_unknown_versions(paths: list[Path]) -> None:
+def _refuse_unknown_versions(tool: str, paths: list[Path]) -> None:
     if not paths:
         return
     raise ImagingError(
         "",
-        "version of MOOSE unknown",
+        f"version of {tool} unknown",
         file=str(paths[0]),
-        value=f"{len(paths)} run(s) without MOOSE_information.json",
-        mend="Say which version made them (--moose-version 3.0.3): label values moved between versions.",
+        value=f"{len(paths)} that do not say it",
+        mend=f"Say which version made them (--{tool}-version 1.2.3): label values moved between versions.",
     )
 
 
@@ -84,12 +100,12 @@ class _Subject:
     """Reads one subject folder. scans, maps: every candidate, by modality and by scheme."""
 
     folder: Path
-    scheme_of: SchemeOf
-    version: str | None
+    tables: LabelTables
+    versions: Mapping[str, str]
     scans: dict[str, Path] = field(default_factory=dict)
     maps: dict[str, Path] = field(default_factory=dict)
     left: list[LeftFile] = field(default_factory=list)
-    unversioned: list[Path] = field(default_factory=list)
+    unversioned: list[tuple[str, Path]] = field(default_factory=list)
 
     def patient(self) -> ImportedPatient:
         ct, pet = self.scans.get("CT"), self.scans.get("PET")
@@ -103,6 +119,10 @@ class _Subject:
             modality = _modality(entry)
             if entry.is_dir() and MOOSE_RUN.fullmatch(entry.name):
                 self._run(entry, maps)
+            elif entry.is_dir() and _holds_structures(entry):
+                self._structures(entry, maps)
+            elif is_nifti(entry) and "totalseg" in entry.name.lower():
+                self._map(entry, "totalsegmentator", "total", self.versions.get("totalsegmentator"), maps)
             elif modality is None:
                 self.left.append(LeftFile(entry, _why_not(entry)))
             else:
@@ -135,23 +155,34 @@ class _Subject:
             self._leave([run], "a MOOSE run without a NIfTI file in its 'segmentations': it failed, or was cleared")
             return
         stated = _stated_version(run)
-        version = stated or self.version
-        if version is None:
-            self.unversioned.append(run)
-            return
         for product in products:
-            self._product(product, _task(run, product, alone=len(products) == 1), version, maps)
+            task = _task(run, product, alone=len(products) == 1)
+            self._map(product, "moose", task, stated or self.versions.get("moose"), maps)
 
-    def _product(self, path: Path, task: str | None, version: str, maps: dict[str, list[Path]]) -> None:
+    def _map(
+        self, path: Path, tool: str, task: str | None, version: str | None, maps: dict[str, list[Path]]
+    ) -> None:
+        """One label map, under the scheme of its tool, task and version."""
         if task is None:
             self._leave([path], "its name does not say which MOOSE task made it")
-            return
+        elif version is None:
+            self.unversioned.append((tool, path))
+        else:
+            try:
+                maps[self.tables.scheme_of(tool, task, version)].append(path)
+            except ConfigError as error:
+                self._leave([path], str(error))
+
+    def _structures(self, folder: Path, maps: dict[str, list[Path]]) -> None:
         try:
-            scheme = self.scheme_of(version, task)
-        except ConfigError as error:
-            self._leave([path], str(error))
-            return
-        maps[scheme].append(path)
+            for scheme, path in self.tables.structures_of(folder, self.folder.name).items():
+                maps[scheme].append(path)
+        except ImagingError as error:
+            self._leave([folder], str(error))
+
+
+def _holds_structures(folder: Path) -> bool:
+    return any(_STRUCTURE.fullmatch(path.name) for path in visible(folder))
 
 
 def _has_products(run: Path) -> bool:

@@ -3,35 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from engram.cohort.bids_folders import import_bids
 from engram.cohort.imported import Imported
-from engram.cohort.moose_folders import import_moose
+from engram.cohort.moose_folders import LabelTables, import_moose
 from engram.cohort.nnunet_folders import import_nnunet
 from engram.config import Modality
 from engram.errors import ConfigError
 from engram.roi.labels import scheme_of
+from engram.segmenters.product import label_name
+from engram.segmenters.structures import merge_structures, structure_files
 
 _MODALITIES: Mapping[str, Modality] = {"CT": "CT", "PET": "PET", "PT": "PET"}
 
 
+@dataclass(frozen=True)
+class FolderOptions:
+    """What only the user can say of a folder.
+
+    channels: modality of each nnU-Net channel, where dataset.json does not say it. moose_version,
+    totalsegmentator_version: of label maps that do not say it.
+    """
+
+    channels: Mapping[int, Modality] | None = None
+    moose_version: str | None = None
+    totalsegmentator_version: str | None = None
+
+
 def import_folder(
-    folder: Path,
-    layout: Literal["moose", "nnunet", "bids"],
-    *,
-    moose_version: str | None = None,
-    channels: Mapping[int, Modality] | None = None,
+    folder: Path, layout: Literal["moose", "nnunet", "bids"], out: Path, options: FolderOptions | None = None
 ) -> Imported:
     """The patients of a folder, and every file that is left with its reason. A scan may be a folder of DICOM files.
 
-    moose_version: of the runs that do not say it. channels: modality of each nnU-Net channel, where dataset.json
-    does not say it. Raises ImagingError as the importer of the layout.
+    out: where label maps go that are made from one mask a structure. Raises ImagingError as the importer of the
+    layout, StorageError where such a map cannot be written.
     """
-    if layout == "moose":
-        return import_moose(folder, scheme_of=_moose_scheme, version=moose_version)
-    return import_nnunet(folder, channels=channels) if layout == "nnunet" else import_bids(folder)
+    said = options or FolderOptions()
+    if layout == "nnunet":
+        return import_nnunet(folder, channels=said.channels)
+    if layout == "bids":
+        return import_bids(folder)
+    versions = {"moose": said.moose_version, "totalsegmentator": said.totalsegmentator_version}
+    tables = LabelTables(lambda *what: scheme_of(*what).name, partial(_merged, out))
+    return import_moose(folder, tables, {tool: version for tool, version in versions.items() if version})
+
+
+def _merged(out: Path, folder: Path, patient_id: str) -> dict[str, Path]:
+    """One label map for each scheme that has structures in the folder."""
+    return {
+        scheme: merge_structures(
+            masks, scheme, out / f"{label_name(patient_id, scheme)}.nii.gz", patient_id=patient_id
+        )
+        for scheme, masks in structure_files(folder).items()
+    }
 
 
 def parse_channels(text: str) -> dict[int, Modality]:
@@ -43,7 +71,3 @@ def parse_channels(text: str) -> dict[int, Modality]:
             raise ConfigError(f'--channels {text!r}: write each channel once, as "0=CT,1=PET".')
         found[int(number)] = _MODALITIES[name.upper()]
     return found
-
-
-def _moose_scheme(version: str, task: str) -> str:
-    return scheme_of("moose", task, version).name

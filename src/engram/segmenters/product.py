@@ -36,13 +36,19 @@ def place_of(folder: Path, patient_id: str, scheme: LabelScheme) -> Place:
 
     Raises ImagingError where the id makes too long a name.
     """
-    stem = f"{quote(patient_id, safe='').replace('.', '%2E')}.{scheme.name.replace('/', '.')}"
+    stem = label_name(patient_id, scheme.name)
+    return Place(folder / f"{stem}.nii.gz", folder / f"{stem}.json", folder / "logs" / f"{stem}.log")
+
+
+def label_name(patient_id: str, scheme: str) -> str:
+    """Name of a label map without its suffix. Raises ImagingError where the id makes too long a name."""
+    stem = f"{quote(patient_id, safe='').replace('.', '%2E')}.{scheme.replace('/', '.')}"
     if len(stem) > _LONGEST_NAME:
         mend = "Give the patient a shorter id."
         raise ImagingError(
             patient_id, "patient id too long for a file name", value=f"{len(stem)} letters", mend=mend
         )
-    return Place(folder / f"{stem}.nii.gz", folder / f"{stem}.json", folder / "logs" / f"{stem}.log")
+    return stem
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engram.cohort.imported import Imported
-from engram.cohort.moose_folders import import_moose
+from engram.cohort.moose_folders import LabelTables, import_moose
 from engram.errors import ConfigError, ImagingError
 
 OLD = "moosez-clin_ct_ribs-2024-01-31-12-00-00"
@@ -24,14 +24,21 @@ def touch(folder: Path, *names: str) -> None:
         path.write_bytes(b"\0" * 128 + b"DICM" if path.suffix == ".dcm" else b"x")
 
 
-def scheme_of(version: str, task: str) -> str:
-    if task not in ("clin_ct_ribs", "clin_ct_vertebrae"):
+def scheme_of(tool: str, task: str, version: str) -> str:
+    if task not in ("clin_ct_ribs", "clin_ct_vertebrae", "total"):
         raise ConfigError(f"no label table for task {task}")
-    return f"moose-{version[0]}/{task}"
+    return f"{tool}-{version[0]}/{task}"
 
 
-def read(folder: Path, version: str | None = None) -> Imported:
-    return import_moose(folder, scheme_of=scheme_of, version=version)
+def structures_of(folder: Path, patient_id: str) -> dict[str, Path]:
+    if folder.name == "overlapping":
+        raise ImagingError(patient_id, "masks of structures overlap", mend="Keep one run.")
+    return {"totalsegmentator-2/total": Path("made", patient_id)}
+
+
+def read(folder: Path, version: str | None = None, **versions: str) -> Imported:
+    versions = {**versions, "moose": version} if version else versions
+    return import_moose(folder, LabelTables(scheme_of, structures_of), versions)
 
 
 def reasons(found: Imported) -> dict[str, str]:
@@ -60,7 +67,7 @@ def test_maps_of_a_run_that_says_its_version(tmp_path: Path) -> None:
 
 def test_the_task_of_2x_is_in_the_folder_and_the_version_must_be_said(tmp_path: Path) -> None:
     touch(tmp_path, "S1/CT_S1.nii.gz", f"S1/{OLD}/segmentations/CT_Ribs_CT_S1.nii.gz")
-    with pytest.raises(ImagingError, match=r"version of MOOSE unknown.*1 run.*--moose-version"):
+    with pytest.raises(ImagingError, match=r"version of moose unknown.*1 that.*--moose-version"):
         read(tmp_path)
     (patient,) = read(tmp_path, "2.2.30").patients
     assert list(patient.labels) == ["moose-2/clin_ct_ribs"]
@@ -135,3 +142,16 @@ def test_no_subject_names_what_was_found(tmp_path: Path) -> None:
     touch(tmp_path, "a/x.txt")
     with pytest.raises(ImagingError, match=r"no subject folder with a scan.*value: a"):
         read(tmp_path)
+
+
+def test_maps_of_totalsegmentator(tmp_path: Path) -> None:
+    touch(tmp_path, "S1/CT_S1.nii.gz", "S1/S1_TotalSegmentator.nii.gz", "S2/CT_S2.nii.gz", "S2/seg/hip_left.nii.gz")
+    touch(tmp_path, "S3/CT_S3.nii.gz", "S3/overlapping/vertebrae_L5.nii.gz")
+    with pytest.raises(ImagingError, match=r"version of totalsegmentator unknown.*--totalsegmentator-version"):
+        read(tmp_path)
+    found = read(tmp_path, totalsegmentator="2.4.0")
+    first, second, third = found.patients
+    assert first.labels == {"totalsegmentator-2/total": tmp_path / "S1/S1_TotalSegmentator.nii.gz"}
+    assert second.labels == {"totalsegmentator-2/total": Path("made/S2")}
+    assert third.labels == {}
+    assert "masks of structures overlap" in reasons(found)["overlapping"]
