@@ -89,15 +89,17 @@ def refuse_other_admin(series: Series, injected: datetime, half_life_s: float, r
 
 
 def _chosen(series: Series, first: datetime) -> Reference | None:
-    """Series time, else GE's private scan time; None where both are absent or later than the first acquisition."""
-    latest = first + timedelta(seconds=_LATER_S)
-    if series.started is not None and series.started <= latest:
-        return Reference(series.started, "series time")
-    facts = series.pet
-    if facts is None or facts.ge_scan_start is None or "ge_scan_start" in facts.disagreeing:
-        return None
-    private = Reference(facts.ge_scan_start, "GE private scan time")
-    return private if private.at <= latest else None
+    """Series time, else GE's private scan time: that which all files have and that is no later than the first
+    acquisition; None where neither is."""
+    differing = series.pet.disagreeing if series.pet else ()
+    private = series.pet.ge_scan_start if series.pet else None
+    for name, at, method in (
+        ("started", series.started, "series time"),
+        ("ge_scan_start", private, "GE private scan time"),
+    ):
+        if at is not None and name not in differing and at <= first + timedelta(seconds=_LATER_S):
+            return Reference(at, method)
+    return None
 
 
 def _checked(

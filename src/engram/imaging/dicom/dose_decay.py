@@ -40,10 +40,11 @@ class ScanInjection:
 
 def scan_injection(series: Series, half_life_s: float, stated: Stated, refuse: Refusals) -> ScanInjection:
     """The injection before a scan. Raises ImagingError where headers do not tell it, or tell two."""
-    start = first_acquisition(series) or series.started
+    facts = series.pet or PetFacts()
+    start = first_acquisition(series) or (None if "started" in facts.disagreeing else series.started)
     if start is None:
         raise refuse("the time of the scan is unknown", mend="Take the original reconstruction.")
-    found = find_injection(series.pet or PetFacts(), start, half_life_s, stated.injected, refuse)
+    found = find_injection(facts, start, half_life_s, stated.injected, refuse)
     return ScanInjection(found.at, (start - found.at).total_seconds() / 60.0, found.notes)
 
 

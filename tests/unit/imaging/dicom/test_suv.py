@@ -295,6 +295,15 @@ def test_post_processed_ge_has_a_private_scan_time():
     assert found.method == "dose decayed to GE private scan time"
 
 
+def test_series_times_that_differ_from_slice_to_slice_are_none():
+    """Series time of the first file would pass here, were it not for the others."""
+    slices = beds(decay_factor=None, frame_reference_s=None)
+    assert "is no moment of decay correction" in refusal(slices, disagreeing=("started",))
+    assert "the time of the scan is unknown" in refusal(
+        beds(acquired=None), disagreeing=("started",), corrections=stated(decay_reference=SCAN)
+    )
+
+
 def test_private_scan_time_that_the_frames_contradict():
     wrong = SCAN - timedelta(seconds=600)
     assert "GE private scan time contradicts" in refusal(beds(), started=LATER, ge_scan_start=wrong)
