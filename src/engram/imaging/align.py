@@ -14,6 +14,10 @@ from engram.imaging.volume import Grid, Volume
 Floats = npt.NDArray[np.float32]
 
 _SLICES = 16  # resampled at once
+# NIfTI keeps the place of whichever corner comes first in the file, to seven digits. Rounded here, one scan gives
+# the same bits in whatever order its axes are stored.
+_PLACE_DECIMALS = 2  # of a mm
+_SHARE_DECIMALS = 6  # of cosines, and of voxel sides in mm
 MIN_OVERLAP = 0.5  # of the smaller field of view; PET and CT of one session overlap nearly wholly
 
 
@@ -51,26 +55,33 @@ def pet_on_ct_grid(pet: Volume, ct: Volume, *, patient_id: str) -> AlignedPet:
 
 
 def itk_image(volume: Volume) -> sitk.Image:
-    """The volume as an ITK image of float32."""
+    """The volume as an ITK image of float32, its place rounded to 0.01 mm."""
     image = sitk.GetImageFromArray(volume.voxels.astype(np.float32, copy=False))
-    image.SetSpacing(volume.grid.spacing_mm[::-1])
-    image.SetOrigin(volume.grid.origin_mm)
-    image.SetDirection(volume.grid.direction)
+    image.SetSpacing(_snapped(volume.grid.spacing_mm[::-1], _SHARE_DECIMALS))
+    image.SetOrigin(_snapped(volume.grid.origin_mm, _PLACE_DECIMALS))
+    image.SetDirection(_snapped(volume.grid.direction, _SHARE_DECIMALS))
     return image
 
 
 def resampled(image: sitk.Image, grid: Grid) -> Floats:
-    """The image on `grid`, float32 (z, y, x): linear between its voxel centres, NaN outside its field of view."""
+    """The image on `grid`, float32 (z, y, x): linear between its voxel centres, NaN outside its field of view.
+
+    The place of `grid` is rounded to 0.01 mm.
+    """
     resample = sitk.ResampleImageFilter()
     resample.SetInterpolator(sitk.sitkLinear)
     resample.SetSize(grid.shape[::-1])
-    resample.SetOutputSpacing(grid.spacing_mm[::-1])
-    resample.SetOutputOrigin(grid.origin_mm)
-    resample.SetOutputDirection(grid.direction)
+    resample.SetOutputSpacing(_snapped(grid.spacing_mm[::-1], _SHARE_DECIMALS))
+    resample.SetOutputOrigin(_snapped(grid.origin_mm, _PLACE_DECIMALS))
+    resample.SetOutputDirection(_snapped(grid.direction, _SHARE_DECIMALS))
     resample.SetOutputPixelType(sitk.sitkFloat32)
     resample.SetDefaultPixelValue(float("nan"))
     array: Floats = sitk.GetArrayFromImage(resample.Execute(image))
     return array
+
+
+def _snapped(numbers: tuple[float, ...], decimals: int) -> tuple[float, ...]:
+    return tuple(round(number, decimals) for number in numbers)
 
 
 def _slices(grid: Grid, first: int, count: int) -> Grid:
