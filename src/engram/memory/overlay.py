@@ -21,19 +21,28 @@ _TILE_PX, _COLUMNS = 200, 4
 
 
 def contact_sheet(
-    frames: Frames, region: Region, protocol: Protocol, quality: Arrays | None = None, *, tiles: int = 8
+    frames: Frames,
+    region: Region,
+    protocol: Protocol,
+    quality: Arrays | None = None,
+    *,
+    tiles: int = 8,
+    inverted: bool = False,
 ) -> bytes:
     """PNG of `tiles` of the slices read, evenly from the most superior to the most inferior.
 
     frames: uint8 (n, h, w), superior first. A prompt is drawn where the protocol shows it to the model (of two
-    passes, in the pass down). quality: what the read-out of that name kept, to show the drawn masks.
+    passes, in the pass down). quality: what the read-out of that name kept, to show the drawn masks. inverted: in
+    inverse grey, high values dark, as PET is looked at.
     """
     n = len(region.prompts)
     drawn = drawn_planes(quality) if quality is not None else [None] * n
     chosen = np.unique(np.linspace(0, n - 1, tiles).round().astype(int))
     places = range(n)[::-1] if protocol.direction == "up" else range(n)
+    planes = {int(i): frames[region.prompts.slices[i]] for i in chosen}
+    shown = {i: 255 - plane for i, plane in planes.items()} if inverted else planes
     return _sheet(
-        [_tile(frames, region, int(i), drawn[i], prompted=protocol.is_prompted(places[i])) for i in chosen]
+        [_tile(plane, region, i, drawn[i], prompted=protocol.is_prompted(places[i])) for i, plane in shown.items()]
     )
 
 
@@ -49,13 +58,18 @@ def _sheet(tiles: list[Image.Image]) -> bytes:
 
 
 def _tile(
-    frames: Frames, region: Region, index: int, drawn: npt.NDArray[np.bool_] | None, *, prompted: bool
+    frame: npt.NDArray[np.uint8],
+    region: Region,
+    index: int,
+    drawn: npt.NDArray[np.bool_] | None,
+    *,
+    prompted: bool,
 ) -> Image.Image:
     z = int(region.prompts.slices[index])
-    height, width = frames.shape[1:]
+    height, width = frame.shape
     # Isotropic pixels, whatever the voxel's shape; the tile's height is fixed.
     size = (max(1, round(_TILE_PX * width * region.spacing_mm[2] / (height * region.spacing_mm[1]))), _TILE_PX)
-    pixels = np.array(Image.fromarray(frames[z]).convert("RGB").resize(size, Image.Resampling.BILINEAR))
+    pixels = np.array(Image.fromarray(frame).convert("RGB").resize(size, Image.Resampling.BILINEAR))
     if drawn is not None:
         pixels[_outline(drawn, size)] = DRAWN_RGB
     pixels[_outline(region.plane(z), size)] = REGION_RGB

@@ -150,7 +150,8 @@ class _Modality:
             _Worker.backbone, frames, wanted, protocol, batch=config.embedding.batch, progress=self._tell
         )
         for roi, region in regions.items():
-            picture = contact_sheet(frames, region, protocol, found[roi].get(QUALITY))
+            drawn, is_pet = found[roi].get(QUALITY), self.modality == "PET"
+            picture = contact_sheet(frames, region, protocol, drawn, inverted=is_pet)
             for r in asked:
                 if r.roi == roi:
                     self._check_finite(r, found[roi][r.readout])

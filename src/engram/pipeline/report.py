@@ -12,7 +12,7 @@ from engram.pipeline.folders import RunFolder
 from engram.pipeline.quality_pictures import Keys, study_pictures
 from engram.pipeline.requests import picture_of, protocol_of
 from engram.report.page import Picture, StudyPicture, write_report
-from engram.report.shown import Shown, colours
+from engram.report.shown import INVERSE, Shown, colours
 
 
 def report(config: StudyConfig) -> Path:
@@ -35,16 +35,17 @@ def _pictures(config: StudyConfig, keys: Keys) -> list[Picture]:
     store, first = EmbeddingStore(config.store_dir), next(iter(keys.values()), {})
     found = [(name.split("|"), store.picture_path(key)) for name, key in first.items()]
     return [
-        Picture(title=f"{modality}, {roi}", caption=_caption(config), png=path.read_bytes())
+        Picture(title=f"{modality}, {roi}", caption=_caption(config, modality), png=path.read_bytes())
         for (modality, roi, readout), path in found
         if readout == picture_of(config) and path.is_file()
     ]
 
 
-def _caption(config: StudyConfig) -> str:
+def _caption(config: StudyConfig, modality: str) -> str:
     protocol = protocol_of(config)
     shown = Shown(protocol.prompt, str(protocol.fields["prompting"]), 2 if protocol.direction == "both" else 1)
-    return f"Slices as the model reads them, superior first. {colours(shown, drawn=config.embedding.quality)}"
+    slices = "Slices that the model reads, superior first." + f" {INVERSE}" * (modality == "PET")
+    return f"{slices} {colours(shown, drawn=config.embedding.quality)}"
 
 
 def _studies(config: StudyConfig, results: StudyResults, keys: Keys) -> list[StudyPicture]:

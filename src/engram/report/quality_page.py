@@ -67,6 +67,7 @@ def quality_page(results: StudyResults, studies: Sequence[StudyPicture]) -> str:
         labels=labels,
         sees_the_region=prose.sees_the_region(results),
         colours=shown.colours(Shown.of(results), drawn=True),
+        inverse=shown.INVERSE,
         groups=[_Group(masks, [_card(study) for study in members]) for masks, members in chosen],
         scans=list(dict.fromkeys(masks.modality for masks in results.drawn_masks)),
         regions=list(dict.fromkeys(masks.roi for masks in results.drawn_masks)),

@@ -105,6 +105,10 @@ def _verdict(groups: Sequence[DrawnMasks], shown: Shown, *, untrained: bool) -> 
     return f"{found}, {chance}: the model was not trained."
 
 
+# PET alone is drawn so; said wherever its slices are shown.
+INVERSE = "PET is in inverse grey, high uptake dark; the model reads it bright on black."
+
+
 def colours(shown: Shown, *, drawn: bool) -> str:
     """What each colour of a picture is. drawn: whether what the model draws is on it."""
     sentences = [f"Green: region of interest{', whose mask is the prompt' if shown.kind == 'mask' else ''}."]

@@ -1,4 +1,4 @@
-"""Small pictures for a page of many: pixels only, a few kilobytes each."""
+"""Small pictures for a page of many: pixels only, some ten kilobytes each."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from PIL import Image
 
 from engram.errors import StorageError
 
-WIDTH_PX = 400
-_MOST_BYTES = 20_000
-_QUALITIES = (70, 55, 40, 25)  # of JPEG; the first that is small enough
+WIDTH_PX = 640
+_MOST_BYTES = 40_000
+_QUALITIES = (75, 60, 45, 30)  # of JPEG; the first that is small enough
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,19 @@ def test_a_slice_that_is_tracked_shows_no_prompt(direction: str, first: bool) ->
     assert shown == [first, False, not first]
 
 
+def test_pet_is_shown_in_inverse_grey_and_the_lines_keep_their_colours() -> None:
+    region = _region(3, (5, 1, 1))
+    frames = np.full(region.mask.shape, 30, np.uint8)
+    plain, inverse = (
+        np.asarray(Image.open(io.BytesIO(contact_sheet(frames, region, Protocol(), inverted=inverted))))
+        for inverted in (False, True)
+    )
+    lines = np.ptp(plain, axis=2) > 0
+    assert np.array_equal(plain[lines], inverse[lines])
+    assert set(plain[~lines].ravel()) == {30}
+    assert set(inverse[~lines].ravel()) == {225}
+
+
 def test_points_are_dots_on_their_pixels() -> None:
     region = _region(1, (1, 1, 1), prompt="points", points=1)
     assert region.prompts.prompts[0].points is not None

@@ -18,6 +18,7 @@ from engram.errors import StorageError
 from engram.evaluation.results import DrawnMasks, StudyResults
 from engram.report.page import StudyPicture, write_report
 from engram.report.quality_page import quality_page
+from engram.report.shown import INVERSE
 from engram.report.thumbnails import thumbnail
 
 ORANGE = (230, 159, 0)
@@ -89,15 +90,15 @@ def test_thumbnails_are_small_and_hold_pixels_alone(png: Path) -> None:
     assert b"Doe^Jane" not in content
     with Image.open(io.BytesIO(content)) as picture:
         assert picture.format == "JPEG"
-        assert picture.size == (made.width_px, made.height_px) == (400, 100)
+        assert picture.size == (made.width_px, made.height_px) == (640, 160)
         assert not {"exif", "comment", "icc_profile"} & set(picture.info)
-    assert len(content) <= 20_000
+    assert len(content) <= 40_000
 
 
 def test_an_outline_of_one_pixel_is_still_seen(png: Path) -> None:
     content = base64.b64decode(thumbnail(png).data_uri.partition(",")[2])
     with Image.open(io.BytesIO(content)) as picture:
-        line = np.asarray(picture)[25].astype(float)
+        line = np.asarray(picture)[40].astype(float)
     assert np.abs(line.mean(axis=0) - ORANGE).max() < 12
 
 
@@ -171,3 +172,8 @@ def test_report_names_the_page_and_a_stale_one_is_removed(
 def test_what_is_absent_is_said_where_pictures_would_be(synthetic_demo: StudyResults, tmp_path: Path) -> None:
     page = Page(write_report(synthetic_demo, tmp_path, absent=["No pictures & why."]).read_text(encoding="utf-8"))
     assert "No pictures & why." in page.sections["pictures"].text
+
+
+def test_inverse_grey_is_said_where_pet_is_shown_and_nowhere_else(html, png: Path) -> None:
+    assert INVERSE in html([study(2, 0.3, png)])
+    assert INVERSE not in html([study(2, 0.3, png, modality="CT")])
