@@ -31,6 +31,8 @@ from engram.cohort.importers import (
 from engram.errors import ConfigError, ImagingError, StorageError
 from engram.files import read_json
 
+SchemeOf = Callable[[str, str], str]  # (version, task) -> label scheme; ConfigError where there is no table
+
 _STRUCTURE = re.compile(
     r"(vertebrae_[CTLS]\d+|(hip|femur)_(left|right)|rib_(left|right)_\d+|sacrum|tibia)\.nii(\.gz)?"
 )
@@ -42,21 +44,27 @@ _NO_SCAN = "neither CT_*.nii.gz, PT_*.nii.gz, a DICOM series nor a moosez-* fold
 
 
 @dataclass(frozen=True)
-class LabelTables:
-    """What an importer must ask of those who know label tables.
+class TotalSegmentatorMaps:
+    """How maps of TotalSegmentator are read. version: of files with several labels; None where nobody says it.
 
-    scheme_of: (tool, task, version) -> label scheme; raises ConfigError where there is no table.
     structures_of: (folder of one mask a structure, patient) -> label map by scheme; raises ImagingError.
     """
 
-    scheme_of: Callable[[str, str, str], str]
+    version: str | None
+    scheme_of: SchemeOf
     structures_of: Callable[[Path, str], Mapping[str, Path]]
 
 
-def import_moose(folder: Path, tables: LabelTables, versions: Mapping[str, str]) -> Imported:
-    """Every subject folder of `folder`, by name.
+def import_moose(
+    folder: Path,
+    *,
+    scheme_of: SchemeOf,
+    version: str | None = None,
+    totalsegmentator: TotalSegmentatorMaps | None = None,
+) -> Imported:
+    """Every subject folder of `folder`, by name. version: MOOSE's, of the runs that do not say it themselves.
 
-    versions: of "moose" and of "totalsegmentator", where the user says them, for what does not say it itself.
+    totalsegmentator: None: its maps are left.
     A subject with two scans of one modality or two maps of one task keeps neither, and both are named in `left`.
     Where a DICOM series and a NIfTI are both there, the CT is the NIfTI (MOOSE's maps lie on it) and the PET is the
     series (it says its units, the NIfTI that MOOSE makes of it does not).
@@ -64,7 +72,7 @@ def import_moose(folder: Path, tables: LabelTables, versions: Mapping[str, str])
     """
     require_folder(folder)
     left = [LeftFile(path, "lies outside of the subject folders") for path in visible(folder) if path.is_file()]
-    subjects = [_Subject(path, tables, versions) for path in visible(folder) if path.is_dir()]
+    subjects = [_Subject(path, scheme_of, version, totalsegmentator) for path in visible(folder) if path.is_dir()]
     for subject in subjects:
         subject.look()
     for tool in ("moose", "totalsegmentator"):
@@ -100,8 +108,9 @@ class _Subject:
     """Reads one subject folder. scans, maps: every candidate, by modality and by scheme."""
 
     folder: Path
-    tables: LabelTables
-    versions: Mapping[str, str]
+    scheme_of: SchemeOf
+    version: str | None
+    totalsegmentator: TotalSegmentatorMaps | None
     scans: dict[str, Path] = field(default_factory=dict)
     maps: dict[str, Path] = field(default_factory=dict)
     left: list[LeftFile] = field(default_factory=list)
@@ -119,10 +128,8 @@ class _Subject:
             modality = _modality(entry)
             if entry.is_dir() and MOOSE_RUN.fullmatch(entry.name):
                 self._run(entry, maps)
-            elif entry.is_dir() and _holds_structures(entry):
-                self._structures(entry, maps)
-            elif is_nifti(entry) and "totalseg" in entry.name.lower():
-                self._map(entry, "totalsegmentator", "total", self.versions.get("totalsegmentator"), maps)
+            elif self.totalsegmentator is not None and _is_totalsegmentator(entry):
+                self._totalsegmentator(entry, self.totalsegmentator, maps)
             elif modality is None:
                 self.left.append(LeftFile(entry, _why_not(entry)))
             else:
@@ -157,32 +164,41 @@ class _Subject:
         stated = _stated_version(run)
         for product in products:
             task = _task(run, product, alone=len(products) == 1)
-            self._map(product, "moose", task, stated or self.versions.get("moose"), maps)
+            if task is None:
+                self._leave([product], "its name does not say which MOOSE task made it")
+            elif (version := stated or self.version) is None:
+                self.unversioned.append(("moose", product))
+            else:
+                self._map(product, task, version, self.scheme_of, maps)
 
-    def _map(
-        self, path: Path, tool: str, task: str | None, version: str | None, maps: dict[str, list[Path]]
-    ) -> None:
-        """One label map, under the scheme of its tool, task and version."""
-        if task is None:
-            self._leave([path], "its name does not say which MOOSE task made it")
-        elif version is None:
-            self.unversioned.append((tool, path))
-        else:
-            try:
-                maps[self.tables.scheme_of(tool, task, version)].append(path)
-            except ConfigError as error:
-                self._leave([path], str(error))
-
-    def _structures(self, folder: Path, maps: dict[str, list[Path]]) -> None:
+    def _map(self, path: Path, task: str, version: str, scheme_of: SchemeOf, maps: dict[str, list[Path]]) -> None:
+        """One label map, under the scheme of its task and version."""
         try:
-            for scheme, path in self.tables.structures_of(folder, self.folder.name).items():
+            maps[scheme_of(version, task)].append(path)
+        except ConfigError as error:
+            self._leave([path], str(error))
+
+    def _totalsegmentator(self, entry: Path, how: TotalSegmentatorMaps, maps: dict[str, list[Path]]) -> None:
+        if entry.is_dir():
+            self._structures(entry, how, maps)
+        elif how.version is None:
+            self.unversioned.append(("totalsegmentator", entry))
+        else:
+            self._map(entry, "total", how.version, how.scheme_of, maps)
+
+    def _structures(self, folder: Path, how: TotalSegmentatorMaps, maps: dict[str, list[Path]]) -> None:
+        try:
+            for scheme, path in how.structures_of(folder, self.folder.name).items():
                 maps[scheme].append(path)
         except ImagingError as error:
             self._leave([folder], str(error))
 
 
-def _holds_structures(folder: Path) -> bool:
-    return any(_STRUCTURE.fullmatch(path.name) for path in visible(folder))
+def _is_totalsegmentator(entry: Path) -> bool:
+    """A folder with one mask a structure, or a NIfTI file that names the tool."""
+    if entry.is_dir():
+        return any(_STRUCTURE.fullmatch(path.name) for path in visible(entry))
+    return is_nifti(entry) and "totalseg" in entry.name.lower()
 
 
 def _has_products(run: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from engram.cohort.bids_folders import import_bids
 from engram.cohort.imported import Imported
-from engram.cohort.moose_folders import LabelTables, import_moose
+from engram.cohort.moose_folders import TotalSegmentatorMaps, import_moose
 from engram.cohort.nnunet_folders import import_nnunet
 from engram.config import Modality
 from engram.errors import ConfigError
@@ -47,9 +47,15 @@ def import_folder(
         return import_nnunet(folder, channels=said.channels)
     if layout == "bids":
         return import_bids(folder)
-    versions = {"moose": said.moose_version, "totalsegmentator": said.totalsegmentator_version}
-    tables = LabelTables(lambda *what: scheme_of(*what).name, partial(_merged, out))
-    return import_moose(folder, tables, {tool: version for tool, version in versions.items() if version})
+    other = TotalSegmentatorMaps(
+        said.totalsegmentator_version, partial(_scheme, "totalsegmentator"), partial(_merged, out)
+    )
+    moose = partial(_scheme, "moose")
+    return import_moose(folder, scheme_of=moose, version=said.moose_version, totalsegmentator=other)
+
+
+def _scheme(tool: str, version: str, task: str) -> str:
+    return scheme_of(tool, task, version).name
 
 
 def _merged(out: Path, folder: Path, patient_id: str) -> dict[str, Path]:

@@ -38,7 +38,7 @@ def merge_structures(masks: Mapping[str, Path], scheme: str, path: Path, *, pati
     """Write the masks of some structures as one label map of `scheme`.
 
     masks: file by structure, each a structure of the scheme. Raises ImagingError where one cannot be read, is no
-    mask, lies on another grid than the others or on a voxel of another one; StorageError where the map cannot be written.
+    mask, lies on another grid than the others or on a voxel of another one, StorageError where it cannot write.
     """
     values, first, labels = label_scheme(scheme).labels, None, None
     for name, file in masks.items():

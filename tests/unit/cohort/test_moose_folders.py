@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engram.cohort.imported import Imported
-from engram.cohort.moose_folders import LabelTables, import_moose
+from engram.cohort.moose_folders import TotalSegmentatorMaps, import_moose
 from engram.errors import ConfigError, ImagingError
 
 OLD = "moosez-clin_ct_ribs-2024-01-31-12-00-00"
@@ -24,10 +24,10 @@ def touch(folder: Path, *names: str) -> None:
         path.write_bytes(b"\0" * 128 + b"DICM" if path.suffix == ".dcm" else b"x")
 
 
-def scheme_of(tool: str, task: str, version: str) -> str:
+def scheme_of(version: str, task: str) -> str:
     if task not in ("clin_ct_ribs", "clin_ct_vertebrae", "total"):
         raise ConfigError(f"no label table for task {task}")
-    return f"{tool}-{version[0]}/{task}"
+    return f"{'totalsegmentator' if task == 'total' else 'moose'}-{version[0]}/{task}"
 
 
 def structures_of(folder: Path, patient_id: str) -> dict[str, Path]:
@@ -36,9 +36,9 @@ def structures_of(folder: Path, patient_id: str) -> dict[str, Path]:
     return {"totalsegmentator-2/total": Path("made", patient_id)}
 
 
-def read(folder: Path, version: str | None = None, **versions: str) -> Imported:
-    versions = {**versions, "moose": version} if version else versions
-    return import_moose(folder, LabelTables(scheme_of, structures_of), versions)
+def read(folder: Path, version: str | None = None, totalsegmentator: str | None = None) -> Imported:
+    other = TotalSegmentatorMaps(totalsegmentator, scheme_of, structures_of)
+    return import_moose(folder, scheme_of=scheme_of, version=version, totalsegmentator=other)
 
 
 def reasons(found: Imported) -> dict[str, str]:
