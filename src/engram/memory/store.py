@@ -197,7 +197,7 @@ def embedding_key(
         {
             "modality": modality,
             "images": dict(image_digests),
-            "window": list(window),
+            "window": [float(side) + 0.0 for side in window],  # 0, 0.0 and -0.0 are one window
             "roi": dict(roi),
             "protocol": protocol_digest,
             "weights": weights_digest,

@@ -311,3 +311,8 @@ WHAT_DECIDES: dict[str, Any] = {
 def test_the_address_changes_with_all_that_decides_an_embedding(change: dict[str, Any]) -> None:
     assert embedding_key(**WHAT_DECIDES) != embedding_key(**{**WHAT_DECIDES, **change})
     assert embedding_key(**WHAT_DECIDES) == embedding_key(**dict(WHAT_DECIDES))
+
+
+@pytest.mark.parametrize("window", [(0, 10), (-0.0, 10.0), np.array([0.0, 10.0], np.float32)])
+def test_one_window_has_one_address_however_its_numbers_are_written(window: tuple[float, float]) -> None:
+    assert embedding_key(**{**WHAT_DECIDES, "window": window}) == embedding_key(**WHAT_DECIDES)
