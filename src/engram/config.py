@@ -138,7 +138,7 @@ class StudyConfig(Section):
             raise ValueError("rois need an 'images' section")
         if self.images is not None and not self.rois:
             raise ValueError("images need at least one region of interest under 'rois'")
-        needs_labels = [name for name, roi in self.rois.items() if roi.region]
+        needs_labels = [name for name, roi in self.rois.items() if roi.needs_labels]
         if needs_labels and (self.images is None or self.images.labels is None):
             raise ValueError(f"roi '{needs_labels[0]}' is made from a label map: set images.labels to its column")
         if self.needs_parts and self.images is not None and self.images.labels is None:
@@ -147,6 +147,13 @@ class StudyConfig(Section):
             )
         absent = [m for m in self.modalities if self.images and getattr(self.images, m.lower()) is None]
         if absent:
+        for name, roi in self.rois.items():
+            if roi.region == "ct_threshold" and "approximate" not in name:
+                raise ValueError(
+                    f"roi '{name}' is an approximation: call it '{name}_approximate', so that tables say so"
+                )
+            if roi.region == "ct_threshold" and self.images is not None and self.images.ct is None:
+                raise ValueError(f"roi '{name}' is made from the CT, but images.ct is null")
             raise ValueError(f"models.origins asks for {absent[0]}, but images.{absent[0].lower()} is null")
         if not self.covariates and self.images is None:
             raise ValueError("a study needs covariates, images, or both")
@@ -164,7 +171,7 @@ class StudyConfig(Section):
     @property
     def label_columns(self) -> dict[str, str]:
         """Columns of the label maps by their scheme, where a region is made from them or a read-out needs them."""
-        needed = self.needs_parts or any(roi.region for roi in self.rois.values())
+        needed = self.needs_parts or any(roi.needs_labels for roi in self.rois.values())
         return self.images.label_columns if self.images is not None and needed else {}
 
     @property

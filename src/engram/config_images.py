@@ -31,6 +31,7 @@ Region = Literal[
     "spine_dilated",
     "skeleton",
     "axial_skeleton",
+    "marrow",
     "skull",
     "cervical",
     "thoracic",
@@ -39,6 +40,7 @@ Region = Literal[
     "ribs_sternum",
     "shoulder_girdle",
     "limbs",
+    "ct_threshold",
 ]
 Setting = float | bool
 
@@ -46,7 +48,12 @@ _MOST_SHOWN = 60  # characters of a wrong name
 
 _SPINE: dict[str, Setting] = {"close_mm": 5.0, "fill_canal": True, "dilate_mm": 10.0, "include_sacrum": True}
 _BONES: dict[str, Setting] = {"dilate_mm": 0.0}
-_SETTINGS: dict[str, dict[str, Setting]] = {"spine_dilated": _SPINE, "skeleton": _SPINE}
+_SETTINGS: dict[str, dict[str, Setting]] = {
+    "spine_dilated": _SPINE,
+    "skeleton": _SPINE,
+    "marrow": {"erode_mm": 2.0, "proximal_mm": 150.0},
+    "ct_threshold": {"threshold_hu": 125.0, "hole_cm2": 20.0, "smallest_ml": 5.0},
+}
 
 
 def _unknown_scheme(name: str) -> str:
@@ -117,6 +124,11 @@ class Roi(Section):
     close_mm: float | None = Field(None, ge=0, description="closing of the spine before it is filled and dilated")
     fill_canal: bool | None = Field(None, description="whether holes of the spine are filled on each slice")
     include_sacrum: bool | None = Field(None, description="whether the sacrum belongs to the spine")
+    erode_mm: float | None = Field(None, ge=0, description="surface of bone that is no marrow, in mm")
+    proximal_mm: float | None = Field(None, ge=0, description="of humeri and femora, in mm from the joint")
+    threshold_hu: float | None = Field(None, ge=0, le=3000, description="CT at least this dense is taken for bone")
+    hole_cm2: float | None = Field(None, ge=0, description="largest hole of a slice that is filled")
+    smallest_ml: float | None = Field(None, ge=0, description="smaller pieces are dropped")
 
     @model_validator(mode="after")
     def _one_source(self) -> Roi:
@@ -136,6 +148,11 @@ class Roi(Section):
         defaults = _SETTINGS.get(self.region, _BONES)
         given = {name: getattr(self, name) for name in defaults}
         return {name: defaults[name] if value is None else value for name, value in given.items()}
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it is made from label maps."""
+        return self.region not in (None, "ct_threshold")
 
     def _given(self) -> set[str]:
         own = set(type(self).model_fields) - {"mask", "region"}

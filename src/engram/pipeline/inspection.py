@@ -13,7 +13,6 @@ import numpy as np
 
 from engram.cohort.records import PatientFiles
 from engram.config import StudyConfig
-from engram.config_images import Roi
 from engram.errors import ImagingError, StorageError
 from engram.files import digest, file_digest, read_json, write_json
 from engram.imaging.align import pet_on_ct_grid
@@ -21,11 +20,11 @@ from engram.imaging.plausibility import check_hu, check_suv
 from engram.imaging.volume import Grid, Volume, read_volume
 from engram.pipeline.patients import IMAGE_VERSION, images_section
 from engram.roi.bones import BoneMap, merged
-from engram.roi.build import region_bones
-from engram.roi.masks import check_mask, read_label_map, read_mask
+from engram.roi.build import check_region
+from engram.roi.masks import read_label_map, read_mask
 
 # Raised by hand whenever a check of images becomes stricter or says something else, so that none is passed over.
-CHECK_VERSION = 2
+CHECK_VERSION = 3
 
 Found = TypeVar("Found")
 _CHECKS = {"ct": check_hu, "pet": check_suv}
@@ -147,7 +146,7 @@ class _Inspector:
         for roi in self.config.rois:
             if (path := self.files.get(use := f"mask:{roi}")) is not None:
                 self._attempt(use, partial(read_mask, path, grid=grid, patient_id="", roi=roi))
-        self._labels(grid)
+        self._regions(ct, self._bones(grid), grid)
 
     def _scan(self, use: str) -> Volume | None:
         path = self.files.get(use)
@@ -159,17 +158,23 @@ class _Inspector:
             self._attempt(use, partial(_CHECKS[use], volume, patient_id=""))
         return volume
 
-    def _labels(self, grid: Grid | None) -> None:
+    def _bones(self, grid: Grid | None) -> BoneMap | None:
+        """All label maps as one; None where there is none, or one of them cannot be used."""
         uses = {f"labels:{scheme}": scheme for scheme in self.config.label_columns}
         maps = [self._label_map(use, scheme, grid) for use, scheme in uses.items() if use in self.files]
         read = [found for found in maps if found is not None]
         # A bone may lie in a map that is missing or unreadable, and maps without a scan's grid may not fit.
         if not read or len(read) < len(uses) or (grid is None and len(read) > 1):
-            return
-        bones = merged(read)
+            return None
+        return merged(read)
+
+    def _regions(self, ct: Volume | None, bones: BoneMap | None, grid: Grid | None) -> None:
         for name, roi in self.config.rois.items():
-            if roi.region is not None:
-                self._attempt(next(iter(uses)), partial(_check_bones, bones, roi, name))
+            source = bones if roi.needs_labels else ct
+            if roi.region is None or source is None:
+                continue
+            use = f"labels:{next(iter(self.config.label_columns))}" if roi.needs_labels else "ct"
+            self._attempt(use, partial(check_region, name, roi, bones=bones, ct=ct, grid=grid, patient_id=""))
 
     def _label_map(self, use: str, scheme: str, grid: Grid | None) -> BoneMap | None:
         path = self.files[use]
@@ -181,10 +186,6 @@ class _Inspector:
         except ImagingError as error:
             self.problems.append({"use": use, "reason": error.reason, "value": error.value, "mend": error.mend})
             return None
-
-
-def _check_bones(bones: BoneMap, roi: Roi, name: str) -> None:
-    check_mask(region_bones(bones, roi), patient_id="", roi=name)
 
 
 def voxel_digest(volume: Volume) -> str:

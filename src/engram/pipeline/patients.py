@@ -39,7 +39,12 @@ def open_patient(record: PatientRecord, config: StudyConfig) -> PatientImages:
     pair = load_pair(record.ct, record.pet, patient_id=record.patient_id)
     bones = _bones(record, pair)
     masks = build_rois(
-        config.rois, bones=bones, mask_paths=record.masks, grid=pair.grid, patient_id=record.patient_id
+        config.rois,
+        bones=bones,
+        ct=pair.ct,
+        mask_paths=record.masks,
+        grid=pair.grid,
+        patient_id=record.patient_id,
     )
     return PatientImages(pair, masks, part_map(bones) if config.needs_parts and bones is not None else None)
 
@@ -56,8 +61,8 @@ def roi_recipe(name: str, config: StudyConfig, digests: dict[str, str]) -> dict[
     roi = config.rois[name]
     if roi.mask is not None:
         return {"mask": digests[f"mask:{name}"], "image_version": IMAGE_VERSION}
-    made_of = {"region": roi.region, "settings": roi.settings, "labels": label_digests(config, digests)}
-    return {**made_of, "image_version": IMAGE_VERSION}
+    source = {"labels": label_digests(config, digests)} if roi.needs_labels else {"ct": digests["ct"]}
+    return {"region": roi.region, "settings": roi.settings, **source, "image_version": IMAGE_VERSION}
 
 
 def label_digests(config: StudyConfig, digests: dict[str, str]) -> list[list[str]]:

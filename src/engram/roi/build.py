@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from engram.config_images import Roi
 from engram.errors import ImagingError
-from engram.imaging.volume import Grid
+from engram.imaging.volume import Grid, Volume
 from engram.roi.bones import BoneMap, Mask
+from engram.roi.ct_skeleton import ct_skeleton
+from engram.roi.distance import Spacing
+from engram.roi.marrow import WHOLE_BONES, marrow
 from engram.roi.masks import check_mask, read_mask
 from engram.roi.regions import bones_of_region, grown_bones, skeleton, spine_dilated
 
@@ -17,36 +21,112 @@ def build_rois(
     rois: Mapping[str, Roi],
     *,
     bones: BoneMap | None,
+    ct: Volume | None,
     mask_paths: Mapping[str, Path],
     grid: Grid,
     patient_id: str,
 ) -> dict[str, Mask]:
     """Masks bool (z, y, x) on `grid`, by the name of their region of interest.
 
-    bones: of the patient's label maps, where a region needs them.
+    bones: of the patient's label maps, where a region needs them. ct: on `grid`, where there is one.
     mask_paths: file of each ready mask, by the name of its region of interest.
     Raises ImagingError where a file is not given or unusable, or the bones of a region lie in no slice or in one.
     """
-    spines: _Spines = {}
-    masks = {}
-    for name, roi in rois.items():
-        if roi.mask is not None:
-            masks[name] = _ready(name, roi, mask_paths.get(name), grid, patient_id)
-            continue
-        if bones is None:
-            mend = "Fill the columns of the manifest that images.labels names."
-            raise ImagingError(patient_id, "label map not given", mend=mend)
+    builder = _Builder(bones, ct, grid, patient_id)
+    return {
+        name: builder.derived(name, roi)
+        if roi.region is not None
+        else _ready(name, roi, mask_paths.get(name), grid, patient_id)
+        for name, roi in rois.items()
+    }
+
+
+def check_region(
+    name: str, roi: Roi, *, bones: BoneMap | None, ct: Volume | None, grid: Grid | None, patient_id: str
+) -> None:
+    """Refuse a region as `build_rois` would, without the slow steps that refuse nothing. Raises ImagingError.
+
+    grid: None where the scan could not be read; what needs its spacing is not checked then.
+    """
+    _Builder(bones, ct, grid, patient_id).check(name, roi)
+
+
+class _Builder:
+    """The regions of one patient; what several share is made once."""
+
+    def __init__(self, bones: BoneMap | None, ct: Volume | None, grid: Grid | None, patient_id: str) -> None:
+        self._given, self._ct, self._grid, self._patient_id = bones, ct, grid, patient_id
+        self._spines: dict[tuple[tuple[str, float | bool], ...], Mask] = {}
+
+    def derived(self, name: str, roi: Roi) -> Mask:
+        """The mask of a region that is made."""
+        made = self.check(name, roi)
+        if made is not None:
+            return made
+        if roi.region in ("spine_dilated", "skeleton"):
+            spine = self._spine(roi)
+            return spine if roi.region == "spine_dilated" else skeleton(self._bones, spine)
+        dilate_mm = float(roi.settings["dilate_mm"])
+        return grown_bones(self._bones, self._spacing_mm, region=str(roi.region), dilate_mm=dilate_mm)
+
+    def check(self, name: str, roi: Roi) -> Mask | None:
+        """Refuse what cannot be used; the mask, where it had to be made for that."""
+        if roi.region == "ct_threshold":
+            return self._checked(self._approximate(roi), name)
         # Before dilation: a ball around bone in one slice fills many.
-        check_mask(region_bones(bones, roi), patient_id=patient_id, roi=name)
-        masks[name] = _derived(roi, bones, grid, spines)
-    return masks
+        self._checked(_bones_of(self._bones, roi), name)
+        if roi.region == "marrow" and self._grid is not None:
+            return self._checked(self._marrow(roi), name)
+        return None
+
+    @property
+    def _bones(self) -> BoneMap:
+        if self._given is None:
+            mend = "Fill the columns of the manifest that images.labels names."
+            raise ImagingError(self._patient_id, "label map not given", mend=mend)
+        return self._given
+
+    @property
+    def _spacing_mm(self) -> Spacing:
+        if self._grid is None:
+            raise ValueError("distances need a grid")
+        return self._grid.spacing_mm
+
+    def _checked(self, mask: Mask, name: str) -> Mask:
+        return check_mask(mask, patient_id=self._patient_id, roi=name)
+
+    def _spine(self, roi: Roi) -> Mask:
+        settings: dict[str, Any] = roi.settings
+        key = tuple(settings.items())
+        if key not in self._spines:
+            self._spines[key] = spine_dilated(self._bones, self._spacing_mm, **settings)
+        return self._spines[key]
+
+    def _marrow(self, roi: Roi) -> Mask:
+        erode_mm, proximal_mm = (float(roi.settings[name]) for name in ("erode_mm", "proximal_mm"))
+        return marrow(
+            self._bones,
+            self._spacing_mm,
+            erode_mm=erode_mm,
+            proximal_mm=proximal_mm,
+            patient_id=self._patient_id,
+        )
+
+    def _approximate(self, roi: Roi) -> Mask:
+        if self._ct is None:
+            mend = "Fill the column of the manifest that images.ct names."
+            raise ImagingError(self._patient_id, "CT not given", mend=mend)
+        numbers = {name: float(value) for name, value in roi.settings.items()}
+        return ct_skeleton(self._ct, **numbers)
 
 
-def region_bones(bones: BoneMap, roi: Roi) -> Mask:
-    """The segmented bones that a region is made of, bool (z, y, x), before they are closed, filled or dilated."""
-    if roi.region == "spine_dilated":
-        return bones.mask(bones_of_region(roi.region, include_sacrum=bool(roi.settings["include_sacrum"])))
-    return bones.mask(bones_of_region(str(roi.region)))
+def _bones_of(bones: BoneMap, roi: Roi) -> Mask:
+    """The segmented bones of a region, before they are closed, filled or dilated."""
+    if roi.region == "marrow":
+        return bones.mask(WHOLE_BONES)
+    return bones.mask(
+        bones_of_region(str(roi.region), include_sacrum=bool(roi.settings.get("include_sacrum", True)))
+    )
 
 
 def _ready(name: str, roi: Roi, path: Path | None, grid: Grid, patient_id: str) -> Mask:
@@ -54,23 +134,3 @@ def _ready(name: str, roi: Roi, path: Path | None, grid: Grid, patient_id: str) 
         mend = "Fill the column of the manifest."
         raise ImagingError(patient_id, f"mask of '{name}' not given", column=roi.mask, mend=mend)
     return read_mask(path, grid=grid, patient_id=patient_id, roi=name)
-
-
-_Spines = dict[tuple[tuple[str, float | bool], ...], Mask]
-
-
-def _derived(roi: Roi, bones: BoneMap, grid: Grid, made: _Spines) -> Mask:
-    settings = roi.settings
-    if roi.region not in ("spine_dilated", "skeleton"):
-        return grown_bones(bones, grid.spacing_mm, region=str(roi.region), dilate_mm=float(settings["dilate_mm"]))
-    key = tuple(settings.items())
-    if key not in made:  # it is the slow step, and often shared
-        made[key] = spine_dilated(
-            bones,
-            grid.spacing_mm,
-            dilate_mm=float(settings["dilate_mm"]),
-            close_mm=float(settings["close_mm"]),
-            fill_canal=bool(settings["fill_canal"]),
-            include_sacrum=bool(settings["include_sacrum"]),
-        )
-    return made[key] if roi.region == "spine_dilated" else skeleton(bones, made[key])

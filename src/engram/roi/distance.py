@@ -68,6 +68,15 @@ def padded_crop(mask: Mask, box: Box, margin_mm: float, spacing_mm: Spacing) -> 
     return np.pad(mask[box], [(m, m) for m in margin]), margin
 
 
+def around(box: Box, margin_mm: float, spacing_mm: Spacing, shape: tuple[int, ...]) -> Box:
+    """The box with at least a voxel and `margin_mm` more on each side, as far as the array goes."""
+    margins = [ceil(margin_mm / side_mm) + 1 for side_mm in spacing_mm]
+    return tuple(
+        slice(max(axis.start - m, 0), min(axis.stop + m, size))
+        for axis, m, size in zip(box, margins, shape, strict=True)
+    )
+
+
 def paste(target: Mask, padded: Mask, box: Box, margin: tuple[int, ...]) -> None:
     """Write a padded crop back where it came from; what reaches beyond the scan is cut off."""
     to, source = [], []

@@ -26,7 +26,26 @@ def in_words(roi: Roi) -> str:
         return _spine(roi)
     if roi.region == "skeleton":
         return f"all bones and {_spine(roi)}"
+    if roi.region == "marrow":
+        return _marrow(roi)
+    if roi.region == "ct_threshold":
+        return _approximate(roi)
     return _NAMES[roi.region] + _dilated(roi)
+
+
+def _marrow(roi: Roi) -> str:
+    erode_mm, proximal_mm = (roi.settings[name] for name in ("erode_mm", "proximal_mm"))
+    upper = f", humeri and femora to {proximal_mm:g} mm from their joint" if proximal_mm else ""
+    margin = f", without {erode_mm:g} mm of surface" if erode_mm else ""
+    return f"bones of active marrow: spine, sacrum, hip bones, ribs, sternum, shoulder girdle{upper}{margin}"
+
+
+def _approximate(roi: Roi) -> str:
+    settings = roi.settings
+    return (
+        f"approximate skeleton from the CT alone, no segmentation: at least {settings['threshold_hu']:g} HU, holes "
+        f"up to {settings['hole_cm2']:g} cm2 filled, pieces of at least {settings['smallest_ml']:g} mL"
+    )
 
 
 def _spine(roi: Roi) -> str:
