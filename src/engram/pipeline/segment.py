@@ -100,7 +100,7 @@ def _all(
     stop = Event()
     made: list[str] = []
     kept: list[str] = []
-    failed: list[PatientError] = []
+    failed: dict[str, PatientError] = {}
     seconds = options.time_limit_min * _SECONDS_PER_MINUTE
     maker = Maker(segmenter(options.tool), ready, options.request, seconds, stop)
     with console.stage("Segmenting") as progress, ThreadPoolExecutor(options.workers) as pool:
@@ -112,7 +112,7 @@ def _all(
                 try:
                     (made if run.result() else kept).append(runs[run])
                 except PatientError as error:
-                    failed.append(error)
+                    failed[runs[run]] = error
                 progress(done, len(runs))
         except BaseException:
             stop.set()  # runs under way are ended, and nobody waits for those not begun
@@ -122,5 +122,5 @@ def _all(
     return (
         sorted(made, key=order.__getitem__),
         sorted(kept, key=order.__getitem__),
-        sorted(failed, key=lambda error: order[error.patient_id]),
+        [failed[patient_id] for patient_id in sorted(failed, key=order.__getitem__)],
     )

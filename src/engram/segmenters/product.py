@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from engram.errors import ImagingError, StorageError
 from engram.files import atomic_write, file_digest, read_json, scratch_folder, write_json
-from engram.imaging.volume import read_oriented
+from engram.imaging.volume import Grid, read_oriented
 from engram.roi.labels import LabelScheme
 from engram.roi.masks import read_label_map
 from engram.segmenters.preflight import Ready
@@ -90,22 +90,32 @@ def is_done(place: Place, about: dict[str, Any]) -> bool:
 def make_labels(ct: Path, patient_id: str, folder: Path, maker: Maker) -> bool:
     """The label map of one CT, in `folder`; False where it was there already.
 
-    Raises ImagingError where the tool fails, takes too long, writes no map or several, or one that is empty, on
-    another grid than the CT's, or with labels that its table does not know; StorageError where it cannot be kept.
+    Raises ImagingError where the CT cannot be read, the tool fails, takes too long, writes no map or several, or one
+    that is empty, on another grid than the CT's or with labels that its table does not know; StorageError where the
+    map cannot be kept.
     """
-    place, about = place_of(folder, patient_id, maker.ready.scheme), maker.about(file_digest(ct))
+    place, about = place_of(folder, patient_id, maker.ready.scheme), maker.about(_digest(ct, patient_id))
     if is_done(place, about):
         return False
+    grid = read_oriented(ct, patient_id=patient_id, what="CT").grid  # refused here, not after an hour of work
     with scratch_folder(folder / ".runs") as scratch:
         command = _staged(maker, ct, scratch, patient_id)
         run_logged(command, place.log, scratch, seconds=maker.seconds, stop=maker.stop, patient_id=patient_id)
         product = _single(maker.tool.products(scratch), place.log, patient_id)
-        _check(product, ct, maker.ready.scheme, patient_id)
+        _check(product, grid, ct, maker.ready.scheme, patient_id)
         place.sidecar.unlink(missing_ok=True)  # a map without its sidecar is never taken for finished
         atomic_write(place.labels, lambda stream: _compressed(product, stream))
         shown = [part.replace(str(scratch), "SCRATCH") for part in command]
     write_json(place.sidecar, {**about, "command": shown, "labels_sha256": file_digest(place.labels)})
     return True
+
+
+def _digest(ct: Path, patient_id: str) -> str:
+    try:
+        return file_digest(ct)
+    except StorageError as error:
+        mend = "Check that you may read it."
+        raise ImagingError(patient_id, "CT unreadable", file=str(ct), value=str(error), mend=mend) from error
 
 
 def _staged(maker: Maker, ct: Path, scratch: Path, patient_id: str) -> list[str]:
@@ -130,9 +140,8 @@ def _single(products: list[Path], log: Path, patient_id: str) -> Path:
     )
 
 
-def _check(product: Path, ct: Path, scheme: LabelScheme, patient_id: str) -> None:
+def _check(product: Path, grid: Grid, ct: Path, scheme: LabelScheme, patient_id: str) -> None:
     """On the CT's grid, with values of the table, and not empty."""
-    grid = read_oriented(ct, patient_id=patient_id, what="CT").grid
     bones = read_label_map(product, grid=grid, patient_id=patient_id, scheme=scheme.name)
     if not bones.codes.any():
         mend = "Look at the CT: is it of the body, in HU, the right way up?"

@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import SimpleITK as sitk
 from typer.testing import CliRunner
 
 from engram.commands_segment import segment as command
 from engram.config import load_config
-from engram.errors import ImagingError
+from engram.errors import ImagingError, StorageError
 from engram.files import file_digest
 from engram.pipeline.console import Silent
 from engram.pipeline.segment import Segmented, SegmentOptions, segment
@@ -80,6 +83,12 @@ def test_finished_maps_are_kept_and_changed_ones_made_again(study: Path, install
     damaged.write_bytes(damaged.read_bytes()[:-9])
     (labels / "P%2F1.totalsegmentator-2.total.json").unlink()
     assert run(study).made == ("P/1", "P2")
+
+
+def test_another_version_or_model_makes_a_map_again(study: Path, install: Install, calls: Calls) -> None:
+    install("TotalSegmentator", "2.4.0")
+    (study.parent / "cohort.csv").write_text("patient_id,t,e,ct\nP1,1,1,scans/a.nii.gz\n")
+    run(study)
     assert run(study, SegmentOptions("totalsegmentator", said=Said(version="2.5.0"))).kept == ()
     assert run(study, SegmentOptions("totalsegmentator", fast=True)).kept == ()
     assert calls()[-1].endswith("--fast")
@@ -236,3 +245,53 @@ def test_preflight_alone_starts_nothing(install: Install, calls: Calls, monkeypa
     assert "missing  command: moosez is not on the PATH" in text
     assert calls() == []
     assert call()[0] == 2
+
+
+def test_a_ct_of_another_format_is_converted(study: Path, install: Install, calls: Calls) -> None:
+    install("TotalSegmentator", "2.4.0")
+    image = sitk.ReadImage(str(study.parent / "scans" / "a.nii.gz"))
+    sitk.WriteImage(sitk.Flip(image, (False, False, True)), str(study.parent / "scans" / "a.mha"))
+    (study.parent / "cohort.csv").write_text("patient_id,t,e,ct\nP1,1,1,scans/a.mha\n")
+    assert run(study).made == ("P1",)
+    assert "/in/scan.nii.gz" in calls()[0]
+
+
+def test_a_ct_that_cannot_be_read_is_named(study: Path, install: Install, calls: Calls) -> None:
+    install("TotalSegmentator", "2.4.0")
+    (study.parent / "scans" / "b.mha").write_text("nothing")
+    (study.parent / "cohort.csv").write_text("patient_id,t,e,ct\nP1,1,1,scans/b.mha\nP2,1,1,scans/a.nii.gz\n")
+    found = run(study)
+    assert found.made == ("P2",)
+    assert "patient P1" in str(found.failed[0])
+    assert "b.mha" in str(found.failed[0])
+    assert len(calls()) == 1
+
+
+def test_a_place_that_cannot_be_written_stops_the_rest(study: Path, install: Install, calls: Calls) -> None:
+    install("TotalSegmentator", "2.4.0")
+    (study.parent / "results").write_text("in the way")
+    with pytest.raises(StorageError):
+        run(study)
+    assert calls() == []
+
+
+def test_an_interrupt_ends_the_run_under_way(
+    study: Path, install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install("TotalSegmentator", "2.4.0")
+    monkeypatch.setenv("FAKE_MODE", "sleep")
+    pid, main = tmp_path / "calls.txt.pid", threading.main_thread().ident
+    threading.Thread(target=lambda: _interrupt_when(pid, main), daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        run(study)
+    child = int(pid.read_text())
+    deadline = time.monotonic() + 5
+    while _runs(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _runs(child)
+
+
+def _interrupt_when(file: Path, thread: int | None) -> None:
+    while not (file.exists() and file.read_text()):
+        time.sleep(0.05)
+    signal.pthread_kill(thread or 0, signal.SIGINT)
