@@ -90,9 +90,9 @@ def is_done(place: Place, about: dict[str, Any]) -> bool:
 def make_labels(ct: Path, patient_id: str, folder: Path, maker: Maker) -> bool:
     """The label map of one CT, in `folder`; False where it was there already.
 
-    Raises ImagingError where the CT cannot be read, the tool fails, takes too long, writes no map or several, or one
-    that is empty, on another grid than the CT's or with labels that its table does not know; StorageError where the
-    map cannot be kept.
+    Raises ImagingError where the CT cannot be read, the tool fails, takes too long, writes no map or several, or
+    one that is empty, on another grid than the CT's or with labels that its table does not know; StorageError where
+    the map cannot be kept.
     """
     place, about = place_of(folder, patient_id, maker.ready.scheme), maker.about(_digest(ct, patient_id))
     if is_done(place, about):
