@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from engram.command_options import Workers
-from engram.config import Modality
 from engram.terminal import Terminal, out
 
 _PAIRING = "Which scans (DICOM)"
 _TABLE = "The table"
-
-
-def _channels(text: str) -> dict[int, Modality]:
-    """ "0=CT,1=PET" as numbers and modalities."""
-    found: dict[int, Modality] = {}
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,4})\s*=\s*(CT|PET)\s*", part, re.IGNORECASE)
-        if match is None:
-            raise typer.BadParameter(f"'{part}' is not of the form 0=CT or 1=PET, separated by commas.")
-        found[int(match[1])] = "CT" if match[2].upper() == "CT" else "PET"
-    return found
 
 
 def init(
@@ -55,6 +42,9 @@ def init(
     moose_version: Annotated[
         str | None, typer.Option(help="MOOSE's version, where its folders do not say it: '3.0.3'.")
     ] = None,
+    totalsegmentator_version: Annotated[
+        str | None, typer.Option(help="TotalSegmentator's, where its files do not say it: '2.5.0'.")
+    ] = None,
     corrections: Annotated[
         Path | None,
         typer.Option(
@@ -73,6 +63,7 @@ def init(
 
     require_dicom()
     from engram.imaging.dicom.pairing import PairingRules
+    from engram.pipeline.import_folders import FolderOptions, parse_channels
     from engram.pipeline.init import InitOptions
     from engram.pipeline.init import init as make_study
 
@@ -83,8 +74,9 @@ def init(
         patient_from,
         PairingRules(take, ct_description, pet_description),
         corrections,
-        _channels(channels) if channels is not None else None,
-        moose_version,
+        FolderOptions(
+            parse_channels(channels) if channels is not None else None, moose_version, totalsegmentator_version
+        ),
         clinical,
         id_column,
     )

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from engram.cohort.bids_folders import import_bids
 from engram.cohort.imported import Imported, ImportedPatient
 from engram.cohort.importers import detect_layout
-from engram.cohort.moose_folders import import_moose
-from engram.cohort.nnunet_folders import import_nnunet
-from engram.config import Modality
 from engram.errors import CohortError, ConfigError, ImagingError
 from engram.files import write_text
 from engram.imaging.dicom.pairing import PairingRules
 from engram.pipeline.console import Console
+from engram.pipeline.import_folders import FolderOptions, import_folder
 from engram.pipeline.init_dicom import DicomRules, import_dicom, read_corrections, write_scans
 from engram.pipeline.init_folders import convert_folders
 from engram.pipeline.init_study_file import study_text
 from engram.pipeline.init_tables import merged_manifest, write_left, write_problems, write_rows
-from engram.roi.labels import scheme_of
 
-Layout = Literal["auto", "dicom", "moose", "nnunet", "bids"]
+FolderLayout = Literal["moose", "nnunet", "bids"]
+Layout = Literal["auto", "dicom"] | FolderLayout
 
 
 @dataclass(frozen=True)
 class InitOptions:
-    """What `engram init` is asked for. out: the folder of the new study, outside of `folder`.
-
-    channels: of nnU-Net files whose dataset.json does not name them. moose_version: of runs that do not say it.
-    """
+    """What `engram init` is asked for. out: the folder of the new study, outside of `folder`."""
 
     folder: Path
     out: Path
@@ -39,8 +33,7 @@ class InitOptions:
     patient_from: Literal["header", "folder"] = "header"
     pairing: PairingRules = field(default_factory=PairingRules)
     corrections: Path | None = None
-    channels: Mapping[int, Modality] | None = None
-    moose_version: str | None = None
+    folders: FolderOptions = field(default_factory=FolderOptions)
     clinical: Path | None = None
     id_column: str = "patient_id"
 
@@ -64,14 +57,12 @@ def init(options: InitOptions, *, workers: int, console: Console) -> Path:
 
 
 def _import_files(
-    options: InitOptions, layout: Layout, workers: int, console: Console
+    options: InitOptions, layout: FolderLayout, workers: int, console: Console
 ) -> tuple[Imported, tuple[ImagingError, ...]]:
     """Folders of NIfTI files; MOOSE's may hold DICOM series, which are converted."""
-    if layout == "nnunet":
-        return import_nnunet(options.folder, channels=options.channels), ()
-    if layout == "bids":
-        return import_bids(options.folder), ()
-    found = import_moose(options.folder, scheme_of=_moose_scheme, version=options.moose_version)
+    found = import_folder(options.folder, layout, options.out / "labels", options.folders)
+    if not any(_is_series(patient) for patient in found.patients):
+        return found, ()
     corrections = read_corrections(options.corrections)
     made = convert_folders(
         found.patients, options.out / "images", options.pairing, corrections, workers=workers, console=console
@@ -80,8 +71,8 @@ def _import_files(
     return Imported(tuple(one.patient for one in made), found.left), tuple(p for one in made for p in one.problems)
 
 
-def _moose_scheme(version: str, task: str) -> str:
-    return scheme_of("moose", task, version).name
+def _is_series(patient: ImportedPatient) -> bool:
+    return any(path is not None and path.is_dir() for path in (patient.ct, patient.pet))
 
 
 def _check_folders(options: InitOptions) -> None:
