@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from engram.config_checks import ImageChecks
 from engram.config_embedding import Embedding
 from engram.config_images import Images, Roi
+from engram.config_pet import PetNumbers
 from engram.config_problems import in_words
 from engram.config_section import Section
 from engram.errors import ConfigError
@@ -17,6 +19,7 @@ from engram.strict_yaml import read_yaml
 Modality = Literal["PET", "CT"]
 Origin = Literal["PET", "CT", "Combined"]
 Family = Literal["clinical", "image", "multimodal"]
+Baseline = Literal["pet_numbers"]
 
 
 class Outcome(Section):
@@ -56,6 +59,9 @@ class Models(Section):
 
     families: tuple[Family, ...] = ("clinical", "image", "multimodal")
     origins: tuple[Origin, ...] | None = Field(None, description="by default all that the scans allow")
+    baselines: tuple[Baseline, ...] = Field(
+        (), description="pet_numbers: SUVmean, SUVmax, SUVpeak, MTV and TLG of each region, read by ridge Cox"
+    )
 
 
 class Training(Section):
@@ -121,6 +127,8 @@ class StudyConfig(Section):
     covariates: dict[str, Covariate] = Field(default_factory=dict)
     images: Images | None = None
     rois: dict[str, Roi] = Field(default_factory=dict)
+    pet_numbers: PetNumbers = PetNumbers()
+    image_checks: ImageChecks = ImageChecks()
     embedding: Embedding = Embedding()
     models: Models = Models()
     training: Training = Training()
@@ -141,12 +149,6 @@ class StudyConfig(Section):
         needs_labels = [name for name, roi in self.rois.items() if roi.needs_labels]
         if needs_labels and (self.images is None or self.images.labels is None):
             raise ValueError(f"roi '{needs_labels[0]}' is made from a label map: set images.labels to its column")
-        if self.needs_parts and self.images is not None and self.images.labels is None:
-            raise ValueError(
-                "the read-out 'regions' takes its parts from a label map: set images.labels to its column"
-            )
-        absent = [m for m in self.modalities if self.images and getattr(self.images, m.lower()) is None]
-        if absent:
         for name, roi in self.rois.items():
             if roi.region == "ct_threshold" and "approximate" not in name:
                 raise ValueError(
@@ -154,7 +156,15 @@ class StudyConfig(Section):
                 )
             if roi.region == "ct_threshold" and self.images is not None and self.images.ct is None:
                 raise ValueError(f"roi '{name}' is made from the CT, but images.ct is null")
+        if self.needs_parts and self.images is not None and self.images.labels is None:
+            raise ValueError(
+                "the read-out 'regions' takes its parts from a label map: set images.labels to its column"
+            )
+        absent = [m for m in self.modalities if self.images and getattr(self.images, m.lower()) is None]
+        if absent:
             raise ValueError(f"models.origins asks for {absent[0]}, but images.{absent[0].lower()} is null")
+        if self.models.baselines and "PET" not in self.modalities:
+            raise ValueError("models.baselines asks for pet_numbers, but no model of this study sees the PET")
         if not self.covariates and self.images is None:
             raise ValueError("a study needs covariates, images, or both")
         return self
@@ -214,6 +224,8 @@ _SECTIONS: dict[str, type[Section]] = {
     "covariates.<name>": Covariate,
     "images": Images,
     "rois.<name>": Roi,
+    "pet_numbers": PetNumbers,
+    "image_checks": ImageChecks,
     "embedding": Embedding,
     "models": Models,
     "training": Training,

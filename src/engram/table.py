@@ -18,6 +18,10 @@ MAP_READOUTS: Final[tuple[ReadOutName, ...]] = ("final", "volume_map")
 VECTOR_READOUTS: Final[tuple[ReadOutName, ...]] = tuple(
     name for name in get_args(ReadOutName) if name not in MAP_READOUTS
 )
+PET_NUMBERS: Final = (
+    "pet_numbers"  # what nuclear medicine measures in a region, no memory of a model: a vector, too
+)
+READOUTS: Final = (*MAP_READOUTS, *VECTOR_READOUTS, PET_NUMBERS)
 
 
 class EmbeddingKey(NamedTuple):
@@ -25,7 +29,7 @@ class EmbeddingKey(NamedTuple):
 
     modality: str  # "PET" or "CT"
     roi: str
-    readout: str = "final"  # one of MAP_READOUTS or VECTOR_READOUTS
+    readout: str = "final"  # one of READOUTS
 
 
 FloatArray = npt.NDArray[np.float32]
@@ -38,7 +42,8 @@ class PatientFeatures:
     ids: n patient ids, unique.
     covariates: (n, p) raw, un-imputed covariates; columns are named by the study file.
     embeddings: for each key, in the order of `ids`: float32 (n, entries, channels, height, width) for a map
-    read-out, (n, p) for a vector read-out (NaN: the patient has no such region; `regions` only).
+    read-out, (n, p) for a vector read-out (NaN: the patient has no such region, or number; `regions` and
+    `pet_numbers` only).
     """
 
     ids: tuple[str, ...]
@@ -67,10 +72,8 @@ class PatientFeatures:
 
 
 def _check_shape(key: EmbeddingKey, array: FloatArray, n: int) -> None:
-    if key.readout not in MAP_READOUTS + VECTOR_READOUTS:
-        raise ValueError(
-            f"embedding {key}: unknown read-out; there are {', '.join(MAP_READOUTS + VECTOR_READOUTS)}"
-        )
+    if key.readout not in READOUTS:
+        raise ValueError(f"embedding {key}: unknown read-out; there are {', '.join(READOUTS)}")
     ndim, expected = (5, f"({n}, entries, channels, h, w)") if key.readout in MAP_READOUTS else (2, f"({n}, p)")
     if array.ndim != ndim or array.shape[0] != n:
         raise ValueError(f"embedding {key}: expected {expected}, got {array.shape}")

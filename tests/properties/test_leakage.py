@@ -30,9 +30,10 @@ CONFIG = StudyConfig.model_validate(
             "site": {"kind": "categorical"},
             "stage": {"kind": "ordinal", "levels": ["I", "II", "III"], "missing": "level"},
         },
-        "images": {"labels": "bones"},
+        "images": {"labels": "bones", "label_scheme": "totalsegmentator-2/total"},
         "rois": {"spine": {"mask": "m"}},
         "embedding": {"readouts": ["final", "volume", "regions"]},
+        "models": {"baselines": ["pet_numbers"]},
         "training": {"max_epochs": 4, "patience": 2, "inner_folds": 2, "ensemble": 2, "hidden": [8]},
         "evaluation": {"folds": 3},
         "output": Path("out"),
@@ -40,6 +41,7 @@ CONFIG = StudyConfig.model_validate(
 )
 ROWS = {row.name: row for row in rows_of(CONFIG)}
 VECTOR_ROWS = ["PET, spine, volume", "PET + CT + clinical, spine, volume", "PET + CT + clinical, spine, regions"]
+VECTOR_ROWS += ["PET numbers, spine", "PET numbers + clinical, spine"]
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +70,8 @@ def make_table(seed=0, n=N):
             embeddings[EmbeddingKey(modality, "spine", readout)] = rng.normal(size=(n, p)).astype(np.float32)
         no_such_part = rng.random(n) < 0.3
         embeddings[EmbeddingKey(modality, "spine", "regions")][no_such_part, :5] = np.nan
+    embeddings[EmbeddingKey("PET", "spine", "pet_numbers")] = rng.gamma(2, size=(n, 5)).astype(np.float32)
+    embeddings[EmbeddingKey("PET", "spine", "pet_numbers")][rng.random(n) < 0.2, 3:] = np.nan
     ids = tuple(f"P{seed}-{i}" for i in range(n))
     outcome = SurvivalOutcome(rng.random(n) < 0.7, rng.exponential(30, n) + 0.1)
     return StudyTable(PatientFeatures(ids, covariates, embeddings), outcome)
@@ -97,6 +101,8 @@ def altered(table, patient, kind, rng):
         for key, memory in embeddings.items():
             if key.readout == "regions":
                 memory[patient, 5 * rng.integers(4) :][:5] = np.nan
+            if key.readout == "pet_numbers":
+                memory[patient, 1 + rng.integers(4) :] = np.nan
     if kind in ("outcome", "all"):
         event[patient], time[patient] = not event[patient], rng.exponential(1000) + 1e-3
     features = PatientFeatures(table.features.ids, covariates, embeddings)

@@ -17,11 +17,11 @@ from engram.errors import CohortError, ImagingError
 from engram.evaluation.covariates import checked_covariates, column_transformer, usable_covariates
 from engram.evaluation.models import CoxModel, DeepSurvModel
 from engram.evaluation.rows import RIDGE_COX, RowSpec
-from engram.evaluation.vectors import Components, checked_vectors
+from engram.evaluation.vectors import Components, Scaled, checked_vectors
 from engram.heads.averaging import average_map
 from engram.heads.layout import stretch
 from engram.survival.inputs import ModelInputs
-from engram.table import VECTOR_READOUTS, EmbeddingKey, PatientFeatures
+from engram.table import MAP_READOUTS, PET_NUMBERS, EmbeddingKey, PatientFeatures
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -79,9 +79,9 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
 
     covariates: declared covariates, empty where the row sees none. embeddings: what it sees of the images.
     max_missing: a covariate missing in a larger share of the training patients is dropped.
-    components: the most principal components of a vector read-out.
+    components: the most principal components of a vector read-out; numbers of the PET are scaled alone.
     After `fit`: columns_ (fitted ColumnTransformer or None), kept_ (bool, its columns that vary in training),
-    maps_ (MapStatistics by modality), vectors_ (Components by modality), notes_ (what was dropped or
+    maps_ (MapStatistics by modality), vectors_ (Components or Scaled by modality), notes_ (what was dropped or
     imputed, and why).
     """
 
@@ -107,7 +107,7 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         self.maps_ = {key.modality: MapStatistics.of(self._maps(features, key)) for key in map_keys}
         constant = [modality for modality, statistics in self.maps_.items() if statistics.sd == 0]
         self.notes_ += tuple(f"{modality} maps are the same in all training patients" for modality in constant)
-        self.vectors_ = {key.modality: self._fit_components(features, key) for key in vector_keys}
+        self.vectors_ = {key.modality: self._fit_vectors(features, key) for key in vector_keys}
         return self
 
     def transform(self, features: PatientFeatures) -> ModelInputs:
@@ -125,8 +125,8 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
 
     def _keys(self) -> tuple[list[EmbeddingKey], list[EmbeddingKey]]:
         """What it sees of the images: maps, and vectors."""
-        vectors = [key for key in self.embeddings if key.readout in VECTOR_READOUTS]
-        return [key for key in self.embeddings if key not in vectors], vectors
+        maps = [key for key in self.embeddings if key.readout in MAP_READOUTS]
+        return maps, [key for key in self.embeddings if key not in maps]
 
     def _fit_covariates(self, features: PatientFeatures) -> None:
         training = checked_covariates(features, self.covariates)
@@ -146,12 +146,14 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
                 "Raise evaluation.max_missing, or leave 'clinical' and 'multimodal' out of models.families."
             )
 
-    def _fit_components(self, features: PatientFeatures, key: EmbeddingKey) -> Components:
-        name = f"{key.modality} {key.readout} of {key.roi}"
+    def _fit_vectors(self, features: PatientFeatures, key: EmbeddingKey) -> Components | Scaled:
+        numbers = key.readout == PET_NUMBERS
+        name, vectors = f"{key.modality} {key.readout} of {key.roi}", checked_vectors(features, key)
         try:
-            found = Components.of(checked_vectors(features, key), self.components)
+            found = Scaled.of(vectors) if numbers else Components.of(vectors, self.components)
         except CohortError as error:
-            raise CohortError(f"{name}: {error}. Leave '{key.readout}' out of embedding.readouts.") from error
+            place = "models.baselines" if numbers else "embedding.readouts"
+            raise CohortError(f"{name}: {error}. Leave '{key.readout}' out of {place}.") from error
         self.notes_ += (f"{name}: {found.losses}",) if found.losses else ()
         return found
 

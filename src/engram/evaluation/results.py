@@ -24,7 +24,7 @@ class RowResult(_Record):
     family: Literal["clinical", "image", "multimodal"]
     modality: str  # "PET", "CT", "Combined" or "-"
     roi: str  # "-" where the model sees no image
-    readout: str  # what was kept of the memory: "final", "volume", ...; "-" where the model sees no image
+    readout: str  # what was kept of the memory: "final", "volume", ...; "pet_numbers", without a memory; or "-"
     encoder: str  # "MedSAM2", "untrained-mini", ... or "-"
     head: str  # "averaging", "PCA" or "-"
     fusion: str  # "concatenation" or "-"
@@ -141,6 +141,9 @@ class Provenance(_Record):
     protocol: dict[str, str | int | float | bool | list[float]]
     protocol_digest: str | None
     rois: dict[str, str]  # how each region was made, in words
+    mtv_threshold: str | None = (
+        None  # at and above which a voxel counts for MTV and TLG; None where no row has them
+    )
     training: dict[str, str | int | float | bool | list[int]]  # the study file's section, with defaults
     max_missing: float | None = None  # covariates missing in a larger share of a training fold were dropped there
     seed: int

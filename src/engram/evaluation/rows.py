@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from engram.config import Family, Modality, Origin, StudyConfig
 from engram.config_embedding import ReadOutName
 from engram.errors import ConfigError
-from engram.table import MAP_READOUTS
+from engram.table import MAP_READOUTS, PET_NUMBERS
 
 NONE = "-"  # printed where a row has no such part
 RIDGE_COX, DEEPSURV = "ridge Cox", "DeepSurv"
@@ -44,7 +44,8 @@ class RowSpec:
 def rows_of(config: StudyConfig) -> tuple[RowSpec, ...]:
     """All rows that the study file asks for and that its data allow.
 
-    Clinical ones first; then image and multimodal ones of the paper's read-out, then those of each other read-out.
+    Clinical ones first; then image and multimodal ones of the paper's read-out, then those of each other read-out,
+    and last the baselines.
     Raises ConfigError where there is none, or where two would have one name.
     """
     rows: list[RowSpec] = []
@@ -55,6 +56,8 @@ def rows_of(config: StudyConfig) -> tuple[RowSpec, ...]:
     places = [(roi, origin) for roi in config.rois for origin in config.origins]
     for readout in sorted(config.embedding.readouts, key=lambda name: name != FINAL):
         rows += [_with_image(family, origin, roi, readout) for family in families for roi, origin in places]
+    if PET_NUMBERS in config.models.baselines:
+        rows += [_pet_numbers(family, roi) for family in families for roi in config.rois]
     if not rows:
         raise ConfigError(
             f"models.families asks for {', '.join(config.models.families) or 'nothing'}, and the study has "
@@ -81,3 +84,9 @@ def _with_image(family: Family, origin: Origin, roi: str, readout: ReadOutName) 
     name = ", ".join([" + ".join(seen), roi, *([] if readout == FINAL else [readout])])
     head, survival = (AVERAGING, DEEPSURV) if readout in MAP_READOUTS else (PCA, RIDGE_COX)
     return RowSpec(name, family, origin, roi, readout, head, fusion, survival)
+
+
+def _pet_numbers(family: Family, roi: str) -> RowSpec:
+    seen = ["PET numbers", *["clinical"] * (family == "multimodal")]
+    fusion = "concatenation" if len(seen) > 1 else NONE
+    return RowSpec(f"{' + '.join(seen)}, {roi}", family, "PET", roi, PET_NUMBERS, NONE, fusion, RIDGE_COX)

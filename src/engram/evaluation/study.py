@@ -22,7 +22,7 @@ from engram.jobs import Progress
 from engram.outcome import SurvivalOutcome
 from engram.survival.metrics import harrell_c
 from engram.survival.splits import Fold
-from engram.table import StudyTable
+from engram.table import PET_NUMBERS, StudyTable
 
 FEW = 50  # patients, or events, below which a c-index says nothing
 _PART_OF_TRUTH = {"clinical": "clinical", "image": "imaging", "multimodal": "total"}
@@ -124,7 +124,7 @@ def _row(
         modality=spec.modality or NONE,
         roi=spec.roi,
         readout=spec.readout,
-        encoder=encoder if spec.modality else NONE,
+        encoder=encoder if spec.modality and spec.readout != PET_NUMBERS else NONE,
         head=spec.head,
         fusion=spec.fusion,
         survival=spec.survival,

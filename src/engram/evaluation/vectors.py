@@ -10,26 +10,26 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from engram.errors import CohortError, ImagingError
-from engram.table import EmbeddingKey, PatientFeatures
+from engram.table import PET_NUMBERS, EmbeddingKey, PatientFeatures
 
 FloatArray = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-MAY_LACK_PARTS = "regions"  # the one read-out in which NaN has a meaning: the patient has no such region
+MAY_LACK = ("regions", PET_NUMBERS)  # where NaN has a meaning: the patient has no such region, or no such number
 _ROUNDING = 1e-6  # a spread below this share of a column's size is that of float32, not of patients
 _RANK = 1e-6  # of the first singular value: a direction below it holds rounding errors alone
 
 
 def checked_vectors(features: PatientFeatures, key: EmbeddingKey) -> Float64:
-    """The vectors (n, p) of a read-out, NaN where a patient has no such region.
+    """The vectors (n, p) of a read-out, NaN where a patient has no such region or number.
 
-    Raises ImagingError naming the patient whose vector is not finite, or who has no region at all; ValueError where
-    the table has no such read-out.
+    Raises ImagingError naming the patient whose vector is not finite, or who has none of them; ValueError where the
+    table has no such read-out.
     """
     if key not in features.embeddings:
         raise ValueError(f"the table has no embedding {key}; it has {sorted(features.embeddings)}")
     vectors = np.asarray(features.embeddings[key], dtype=np.float64)
-    absent = np.isnan(vectors) & (key.readout == MAY_LACK_PARTS)
+    absent = np.isnan(vectors) & (key.readout in MAY_LACK)
     finite = (np.isfinite(vectors) | absent).all(axis=1)
     if not finite.all():
         raise ImagingError(
@@ -39,12 +39,50 @@ def checked_vectors(features: PatientFeatures, key: EmbeddingKey) -> Float64:
         )
     nowhere = absent.all(axis=1)
     if nowhere.any():
-        raise ImagingError(
-            features.ids[int(np.argmax(nowhere))],
-            f"{key.modality} embedding of {key.roi}, {key.readout}: the mask meets no anatomical region",
-            mend="Leave the patient out, or leave 'regions' out of embedding.readouts.",
-        )
+        raise _nothing(features.ids[int(np.argmax(nowhere))], key)
     return vectors
+
+
+def _nothing(patient_id: str, key: EmbeddingKey) -> ImagingError:
+    if key.readout == PET_NUMBERS:
+        reason = f"{key.roi} lies outside the PET: it has no numbers"
+        return ImagingError(patient_id, reason, mend="Leave the patient out, or empty models.baselines.")
+    return ImagingError(
+        patient_id,
+        f"{key.modality} embedding of {key.roi}, {key.readout}: the mask meets no anatomical region",
+        mend="Leave the patient out, or leave 'regions' out of embedding.readouts.",
+    )
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Training vectors of a few numbers that have names, each kept as it is, z-scored.
+
+    kept: bool (p,), columns that vary in training. mean, sd: of each kept column, over the training patients who
+    have it. imputed: share of the kept columns' values that training patients lack.
+    """
+
+    kept: npt.NDArray[np.bool_]
+    mean: Float64
+    sd: Float64
+    imputed: float
+
+    @classmethod
+    def of(cls, vectors: Float64) -> Scaled:
+        """vectors: (n, p) of the training patients, NaN where a patient lacks one. Raises CohortError where none
+        of the columns differs between them."""
+        kept = _kept(vectors)
+        known = vectors[:, kept]
+        return cls(kept, np.nanmean(known, axis=0), np.nanstd(known, axis=0), float(np.isnan(known).mean()))
+
+    def apply(self, vectors: Float64) -> FloatArray:
+        """z-scores (n, kept). What a patient lacks is taken to be the training mean."""
+        return np.asarray(_standardised(vectors[:, self.kept], self.mean, self.sd), dtype=np.float32)
+
+    @property
+    def losses(self) -> str:
+        """What was dropped or imputed, empty where nothing was."""
+        return _losses(self.kept, self.imputed)
 
 
 @dataclass(frozen=True)
@@ -72,11 +110,7 @@ class Components:
         At most n - 1, and no more than there are directions in which patients differ. A column that nobody has, or
         that is the same in all who have it, is dropped. Raises CohortError where none is left.
         """
-        kept = _varies(vectors)
-        if not kept.any():
-            raise CohortError(
-                f"none of {vectors.shape[1]} numbers differs between the {len(vectors)} training patients"
-            )
+        kept = _kept(vectors)
         mean, sd = np.nanmean(vectors[:, kept], axis=0), np.nanstd(vectors[:, kept], axis=0)
         standard = _standardised(vectors[:, kept], mean, sd)
         with threadpool_limits(1, user_api="blas"):  # more threads round differently
@@ -98,17 +132,31 @@ class Components:
 
     @property
     def losses(self) -> str:
-        """What was dropped or imputed, empty where nothing was. Shares in steps of 5 %: folds can share a note."""
-        dropped, count = int((~self.kept).sum()), len(self.kept)
-        parts = [f"{dropped} of {count} numbers dropped: missing or the same in all training patients"] * bool(
-            dropped
-        )
-        parts += [f"{_about(self.imputed)} of the values missing, imputed by the mean"] * bool(self.imputed)
-        return "; ".join(parts)
+        """What was dropped or imputed, empty where nothing was."""
+        return _losses(self.kept, self.imputed)
+
+
+def _losses(kept: npt.NDArray[np.bool_], imputed: float) -> str:
+    """Shares in steps of 5 %: folds can share a note."""
+    dropped = int((~kept).sum())
+    parts = [f"{dropped} of {len(kept)} numbers dropped: missing or the same in all training patients"] * bool(
+        dropped
+    )
+    parts += [f"{_about(imputed)} of the values missing, imputed by the mean"] * bool(imputed)
+    return "; ".join(parts)
 
 
 def _about(share: float) -> str:
     return f"about {5 * round(20 * share)} %" if share >= 0.025 else "under 5 %"
+
+
+def _kept(vectors: Float64) -> npt.NDArray[np.bool_]:
+    kept = _varies(vectors)
+    if not kept.any():
+        raise CohortError(
+            f"none of {vectors.shape[1]} numbers differs between the {len(vectors)} training patients"
+        )
+    return kept
 
 
 def _varies(vectors: Float64) -> npt.NDArray[np.bool_]:

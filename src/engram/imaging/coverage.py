@@ -31,7 +31,7 @@ def bounding_box(mask: Mask) -> tuple[slice, slice, slice] | None:
     return z, slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def mask_on_grid(mask: Mask, grid: Grid, target: Grid) -> Mask:
+def half_covered(mask: Mask, grid: Grid, target: Grid) -> Mask:
     """The voxels of `target` of which the mask, bool (z, y, x) on `grid`, covers at least half, by world position.
 
     Where the axes of both grids are parallel, as those of one scanner are, the share is exact; else it is that of a

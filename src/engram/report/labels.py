@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from engram.evaluation.results import Provenance, RiskGroups, RowResult, StudyResults
 from engram.report.formats import or_dash
+from engram.table import PET_NUMBERS
 
 UNTRAINED = "Untrained weights"
 UNTRAINED_MEANING = (
@@ -53,6 +54,7 @@ READ_OUTS = {
     "pointers": "mean, sd and maximum of the model's object pointers",
     "scores": "mean, sd and minimum of the model's own object score and expected IoU",
     "area": "the area of the drawn mask along the region",
+    PET_NUMBERS: "SUVmean, SUVmax, SUVpeak, MTV and TLG of the region, a baseline without a memory",
 }
 AREA_OF_THE_PROMPT = "The prompt being a mask, the drawn area of a prompted slice is that of the region itself."
 
@@ -66,11 +68,16 @@ FAMILIES = {"multimodal": "Image + clinical", "clinical": "Clinical only", "imag
 def encoder_name(row: RowResult, made: Provenance) -> str:
     """The frozen weights of a row, marked where they are random or not those that are published: tables are copied
     without their page."""
-    if row.family == "clinical":
+    if not reads_memory(row):
         return or_dash(row.encoder)
     if made.untrained_weights:
         return row.encoder if "untrained" in row.encoder.lower() else f"{row.encoder} (untrained)"
     return row.encoder if made.verified_weights else f"{row.encoder} (not verified)"
+
+
+def reads_memory(row: RowResult) -> bool:
+    """Whether the row looks at images through the frozen model: no clinical row does, and no baseline."""
+    return row.family != "clinical" and row.readout != PET_NUMBERS
 
 
 def names_read_outs(rows: Iterable[RowResult]) -> bool:
@@ -107,7 +114,7 @@ def why_not_drawn(groups: RiskGroups) -> str | None:
 
 def needs_untrained_label(results: StudyResults, rows: Iterable[RowResult]) -> bool:
     """Whether any of these rows looked at images through random weights."""
-    return results.provenance.untrained_weights and any(row.family != "clinical" for row in rows)
+    return results.provenance.untrained_weights and any(reads_memory(row) for row in rows)
 
 
 def by_c_index(rows: Iterable[RowResult]) -> list[RowResult]:
@@ -116,8 +123,9 @@ def by_c_index(rows: Iterable[RowResult]) -> list[RowResult]:
 
 
 def best(rows: Iterable[RowResult], family: str) -> RowResult | None:
-    """The row of a family with the highest mean, or None where none of them has one."""
-    ranked = by_c_index(row for row in rows if row.family == family and row.mean is not None)
+    """The row of a family with the highest mean, or None where none of them has one. Baselines do not compete."""
+    known = [row for row in rows if row.family == family and row.mean is not None]
+    ranked = by_c_index(row for row in known if row.readout != PET_NUMBERS)
     return ranked[0] if ranked else None
 
 

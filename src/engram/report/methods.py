@@ -5,6 +5,7 @@ from __future__ import annotations
 from engram.evaluation.results import Provenance, StudyResults
 from engram.report.formats import joined
 from engram.report.shown import Shown
+from engram.table import PET_NUMBERS
 
 _PROMPTING = {
     "all": "every slice read was prompted before {the_pass} began",
@@ -103,6 +104,7 @@ def _models(results: StudyResults) -> str:
     fusions = sorted({row.fusion for row in rows} - {"-"})
     survivals = sorted({row.survival for row in rows} - {"-"})
     sentences = [_HEADS[head].format(**results.provenance.training) for head in heads]
+    sentences += [_pet_numbers(results.provenance)] * any(row.readout == PET_NUMBERS for row in rows)
     if fusions:
         sentences.append(f"Inputs of several kinds were joined by {joined(fusions)}.")
     if survivals:
@@ -115,6 +117,15 @@ def _models(results: StudyResults) -> str:
     if any(row.family != "image" for row in rows):
         sentences += _covariates(results.provenance)
     return " ".join(sentences)
+
+
+def _pet_numbers(made: Provenance) -> str:
+    at = f" of voxels at or above {made.mtv_threshold}" if made.mtv_threshold else ""
+    return (
+        "PET numbers, a baseline without the memory model, are SUVmean, SUVmax, SUVpeak (the highest mean of a "
+        f"1 mL sphere), and metabolic volume and total lesion glycolysis{at}, measured on the PET's own grid; "
+        "log(1 + x) of each was z-scored by the training patients, and ridge Cox read them."
+    )
 
 
 def _covariates(made: Provenance) -> list[str]:

@@ -12,6 +12,7 @@ from engram.evaluation.results import DrawnMasks, RowResult, StudyResults
 from engram.report import labels, shown
 from engram.report.formats import EN_DASH, months, number, or_dash, p_value
 from engram.report.shown import Shown
+from engram.table import PET_NUMBERS
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,11 @@ def family_table(results: StudyResults, name: str, family: Literal["image", "mul
 
 
 def comparison_table(results: StudyResults) -> Table:
-    """Table 3 of the paper: the best row of each family beside every clinical baseline."""
+    """Table 3 of the paper: the best row of each family beside every baseline, clinical or of PET numbers."""
     chosen = [labels.best(results.rows, family) for family in ("image", "multimodal")]
     rows = labels.by_c_index(
-        [row for row in chosen if row is not None] + [row for row in results.rows if row.family == "clinical"]
+        [row for row in chosen if row is not None]
+        + [row for row in results.rows if row.family == "clinical" or row.readout == PET_NUMBERS]
     )
     lines = [(labels.FAMILIES[row.family], row.name, labels.encoder_name(row, results.provenance)) for row in rows]
     notes = (labels.BEST_OF_MANY,) if any(row is not None for row in chosen) else ()

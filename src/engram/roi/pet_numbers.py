@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from engram.imaging.coverage import Mask, mask_on_grid
+from engram.imaging.coverage import Mask, half_covered
 from engram.imaging.volume import Grid, Volume
 from engram.roi.peak import sphere_means
 
@@ -71,7 +71,7 @@ class Liver:
 
 def liver_suv(pet: Volume, liver: Mask, grid: Grid) -> Liver | None:
     """Of a liver mask bool (z, y, x) on `grid`; None where less than 14 mL of it lie in the PET's field of view."""
-    suv = pet.voxels[mask_on_grid(liver, grid, pet.grid)]
+    suv = pet.voxels[half_covered(liver, grid, pet.grid)]
     if suv.size * pet.grid.voxel_volume_ml < MIN_LIVER_ML:
         return None
     return Liver(float(suv.mean(dtype=np.float64)), float(suv.std(dtype=np.float64)))
@@ -86,7 +86,7 @@ def pet_numbers(
     one after another, so that a generator need not hold them all.
     Raises ValueError where a mask is not on `grid`.
     """
-    regions = {name: np.flatnonzero(mask_on_grid(mask, grid, pet.grid)) for name, mask in masks}
+    regions = {name: np.flatnonzero(half_covered(mask, grid, pet.grid)) for name, mask in masks}
     used = np.unique(np.concatenate([np.empty(0, dtype=np.intp), *regions.values()]))
     peaks = sphere_means(pet, used)
     suv = pet.voxels.ravel()

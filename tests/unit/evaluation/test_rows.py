@@ -59,7 +59,10 @@ def test_rows_of_other_read_outs_follow_and_leave_the_names_of_the_paper_s_as_th
 
 
 def test_maps_go_to_the_cnn_and_vectors_to_ridge_cox(make_config):
-    config = make_config(images={"labels": "bones"}, embedding={"readouts": [*MAP_READOUTS, *VECTOR_READOUTS]})
+    config = make_config(
+        images={"labels": "bones", "label_scheme": "totalsegmentator-2/total"},
+        embedding={"readouts": [*MAP_READOUTS, *VECTOR_READOUTS]},
+    )
     rows = rows_of(config)
     assert len(rows) == 2 + 8 * 6
     for row in rows[2:]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engram.imaging.coverage import _interpolated, bounding_box, mask_on_grid
+from engram.imaging.coverage import _interpolated, bounding_box, half_covered
 from engram.imaging.volume import Grid
 
 FINE = Grid((24, 30, 36), (1.0, 1.0, 1.0))
@@ -14,14 +14,14 @@ def ball(grid: Grid, centre_mm: tuple[float, float, float], radius_mm: float) ->
 
 def test_a_mask_on_its_own_grid_is_itself():
     mask = ball(FINE, (12, 15, 18), 8)
-    assert mask_on_grid(mask, FINE, FINE) is mask
+    assert half_covered(mask, FINE, FINE) is mask
 
 
 def test_half_of_a_voxel_is_counted_by_brute_force():
     coarse = Grid((8, 10, 12), (3.0, 3.0, 3.0), (1.0, 1.0, 1.0))  # its voxels hold 27 fine ones each
     mask = ball(FINE, (12, 15, 18), 8)
     shares = mask.reshape(8, 3, 10, 3, 12, 3).mean(axis=(1, 3, 5))
-    np.testing.assert_array_equal(mask_on_grid(mask, FINE, coarse), shares >= 0.5)
+    np.testing.assert_array_equal(half_covered(mask, FINE, coarse), shares >= 0.5)
 
 
 @pytest.mark.parametrize("shift_mm", [(0.0, 0.0, 0.0), (7.3, -4.2, 11.9)])
@@ -30,7 +30,7 @@ def test_world_position_decides(shift_mm):
     moved = Grid(FINE.shape, FINE.spacing_mm, shift_mm)
     mask = ball(FINE, (12, 15, 18), 8)
     truth = ball(coarse, tuple(np.add((12, 15, 18), shift_mm[::-1])), 8)
-    found = mask_on_grid(mask, moved, coarse)
+    found = half_covered(mask, moved, coarse)
     assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.93
 
 
@@ -41,7 +41,7 @@ def test_axes_that_are_turned_alike_are_parallel():
     coarse = Grid((8, 10, 12), (3.0, 3.0, 3.0), (-1.0, 1.0, 1.0), turned)
     mask = ball(FINE, (12, 15, 18), 8)
     shares = mask.reshape(8, 3, 10, 3, 12, 3).mean(axis=(1, 3, 5))
-    np.testing.assert_array_equal(mask_on_grid(mask, fine, coarse), shares >= 0.5)
+    np.testing.assert_array_equal(half_covered(mask, fine, coarse), shares >= 0.5)
 
 
 def test_oblique_grids_meet_by_interpolation():
@@ -49,23 +49,23 @@ def test_oblique_grids_meet_by_interpolation():
     direction = (np.cos(angle), -np.sin(angle), 0.0, np.sin(angle), np.cos(angle), 0.0, 0.0, 0.0, 1.0)
     coarse = Grid((8, 12, 14), (3.0, 3.0, 3.0), (2.0, -3.0, 1.0), direction)
     mask = ball(FINE, (12, 15, 18), 8)
-    found = mask_on_grid(mask, FINE, coarse)
+    found = half_covered(mask, FINE, coarse)
     assert found.sum() * 27 == pytest.approx(mask.sum(), rel=0.03)
 
 
 def test_exact_and_interpolated_shares_agree():
     coarse = Grid((8, 10, 12), (3.0, 3.0, 3.0), (1.0, 1.0, 1.0))
     mask = ball(FINE, (12, 15, 18), 8)
-    one, other = mask_on_grid(mask, FINE, coarse), _interpolated(mask, FINE, coarse) >= 0.5
+    one, other = half_covered(mask, FINE, coarse), _interpolated(mask, FINE, coarse) >= 0.5
     assert 2 * (one & other).sum() / (one.sum() + other.sum()) > 0.95
 
 
 def test_what_lies_outside_is_empty():
     away = Grid((4, 4, 4), (3.0, 3.0, 3.0), (500.0, 0.0, 0.0))
-    assert not mask_on_grid(np.ones(FINE.shape, bool), FINE, away).any()
-    assert not mask_on_grid(np.zeros(FINE.shape, bool), FINE, away).any()
+    assert not half_covered(np.ones(FINE.shape, bool), FINE, away).any()
+    assert not half_covered(np.zeros(FINE.shape, bool), FINE, away).any()
     with pytest.raises(ValueError, match="not on a grid"):
-        mask_on_grid(np.ones((3, 3, 3), bool), FINE, away)
+        half_covered(np.ones((3, 3, 3), bool), FINE, away)
 
 
 def test_the_box_of_a_mask():

@@ -10,6 +10,7 @@ from engram.config_embedding import ReadOutName
 from engram.evaluation.results import StudyResults
 from engram.report import labels
 from engram.report.tables import Table, all_tables, family_table
+from engram.table import PET_NUMBERS
 
 
 def with_volume(results: StudyResults) -> StudyResults:
@@ -48,7 +49,7 @@ def test_every_row_of_a_table_says_its_read_out_where_one_is_another(synthetic_d
 
 
 def test_every_read_out_has_words() -> None:
-    assert set(labels.READ_OUTS) == set(get_args(ReadOutName))
+    assert set(labels.READ_OUTS) == {*get_args(ReadOutName), PET_NUMBERS}
 
 
 @pytest.mark.parametrize("name", get_args(ReadOutName))
