@@ -24,11 +24,12 @@ _LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class Place:
-    """Where the map of one patient lies, what made it, and the log of the run."""
+    """Where the map of one patient lies, what made it, the log of the run, and (without suffix) a refused map."""
 
     labels: Path
     sidecar: Path
     log: Path
+    refused: Path
 
 
 def place_of(folder: Path, patient_id: str, scheme: LabelScheme) -> Place:
@@ -37,7 +38,12 @@ def place_of(folder: Path, patient_id: str, scheme: LabelScheme) -> Place:
     Raises ImagingError where the id makes too long a name.
     """
     stem = label_name(patient_id, scheme.name)
-    return Place(folder / f"{stem}.nii.gz", folder / f"{stem}.json", folder / "logs" / f"{stem}.log")
+    return Place(
+        folder / f"{stem}.nii.gz",
+        folder / f"{stem}.json",
+        folder / "logs" / f"{stem}.log",
+        folder / "refused" / stem,
+    )
 
 
 def label_name(patient_id: str, scheme: str) -> str:
@@ -102,7 +108,10 @@ def make_labels(ct: Path, patient_id: str, folder: Path, maker: Maker) -> bool:
         command = _staged(maker, ct, scratch, patient_id)
         run_logged(command, place.log, scratch, seconds=maker.seconds, stop=maker.stop, patient_id=patient_id)
         product = _single(maker.tool.products(scratch), place.log, patient_id)
-        _check(product, grid, ct, maker.ready.scheme, patient_id)
+        try:
+            _check(product, grid, maker.ready.scheme, patient_id)
+        except ImagingError as error:
+            raise _refused(error, product, place) from error
         place.sidecar.unlink(missing_ok=True)  # a map without its sidecar is never taken for finished
         atomic_write(place.labels, lambda stream: _compressed(product, stream))
         shown = [part.replace(str(scratch), "SCRATCH") for part in command]
@@ -140,12 +149,23 @@ def _single(products: list[Path], log: Path, patient_id: str) -> Path:
     )
 
 
-def _check(product: Path, grid: Grid, ct: Path, scheme: LabelScheme, patient_id: str) -> None:
+def _refused(error: ImagingError, product: Path, place: Place) -> ImagingError:
+    """The same error about a file that can be looked at: the scratch folder of the run goes away."""
+    kept = place.refused.with_name(f"{place.refused.name}{'.nii.gz' if product.name.endswith('.gz') else '.nii'}")
+    try:
+        kept.parent.mkdir(exist_ok=True)
+        shutil.copyfile(product, kept)
+    except OSError:
+        kept = place.log  # the disk is full, most likely: the refusal is worth more than its file
+    return ImagingError(error.patient_id, error.reason, mend=error.mend, file=str(kept), value=error.value)
+
+
+def _check(product: Path, grid: Grid, scheme: LabelScheme, patient_id: str) -> None:
     """On the CT's grid, with values of the table, and not empty."""
     bones = read_label_map(product, grid=grid, patient_id=patient_id, scheme=scheme.name)
     if not bones.codes.any():
         mend = "Look at the CT: is it of the body, in HU, the right way up?"
-        raise ImagingError(patient_id, "segmenter found no bone", file=str(ct), value="0 voxels", mend=mend)
+        raise ImagingError(patient_id, "segmenter found no bone", value="0 voxels", mend=mend)
 
 
 def _compressed(product: Path, stream: IO[bytes]) -> None:

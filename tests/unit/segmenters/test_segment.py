@@ -131,6 +131,7 @@ def test_a_wrong_product_is_refused_and_not_kept(
     found = run(study)
     assert {error.reason for error in found.failed} == {reason}
     assert len(found.failed) == 3
+    assert all(error.file is not None and Path(error.file).is_file() for error in found.failed)
     assert found.manifest is None
     assert not list((study.parent / "results" / "labels").glob("*.nii.gz"))
 
