@@ -46,6 +46,24 @@ def ct_beyond_pet_mm(pet: Grid, ct: Grid) -> dict[str, float]:
     return {name: float(mm) for name, mm in zip(SIDES, beyond, strict=True)}
 
 
+def share_inside(mask: npt.NDArray[np.bool_], grid: Grid, field: Grid) -> float:
+    """Share of a mask's voxel centres, 0 to 1, that lie in `field`. mask: bool (z, y, x) on `grid`, not empty.
+
+    Raises ValueError where the mask is not on `grid`, or empty.
+    """
+    if mask.shape != grid.shape or not mask.any():
+        raise ValueError(f"need a mask of {grid.shape} with voxels, not one of {mask.shape}")
+    turn, origin = _to_index(grid, field)
+    size = np.array(field.shape[::-1])
+    inside = total = 0
+    for z in np.flatnonzero(mask.any(axis=(1, 2))):
+        y, x = np.nonzero(mask[z])
+        place = np.stack([x, y, np.full(x.size, z)], axis=1) @ turn.T + origin
+        inside += int(((place >= -0.5) & (place <= size - 0.5)).all(axis=1).sum())
+        total += x.size
+    return inside / total
+
+
 def activity(pet: Volume, aligned: Volume) -> Activity:
     """Like with like: PET voxels count by the share of them that lies in the field of view of `aligned`.
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engram.imaging.align import pet_on_ct_grid
-from engram.imaging.field_of_view import Activity, activity, ct_beyond_pet_mm, pet_covered
+from engram.imaging.field_of_view import Activity, activity, ct_beyond_pet_mm, pet_covered, share_inside
 from engram.imaging.volume import Grid, Volume, read_volume
 
 STS = Path(__file__).resolve().parents[4] / "shared" / "data" / "sts"
@@ -66,6 +66,18 @@ def test_scaled_uptake_is_seen() -> None:
     aligned = pet_on_ct_grid(pet, Volume(np.zeros(CT.shape, np.float32), CT), patient_id="").volume
     twice = Volume(aligned.voxels * np.float32(1.1), aligned.grid)
     assert activity(pet, twice).change == pytest.approx(0.1, abs=0.01)
+
+
+def test_the_share_of_a_region_inside_the_pet() -> None:
+    """The PET ends between the sixth and the seventh slice of the CT, and at the middle of its rows."""
+    mask = np.zeros(CT.shape, np.bool_)
+    mask[2:10, 5:9, 3:6] = True
+    whole = Grid((30, 40, 30), (3.0, 2.0, 2.0), (10.0, -20.0, -10.0))
+    assert share_inside(mask, CT, whole) == 1.0
+    assert share_inside(mask, CT, Grid((6, 40, 30), CT.spacing_mm, CT.origin_mm)) == 0.5
+    assert share_inside(mask, CT, Grid((6, 7, 30), CT.spacing_mm, CT.origin_mm)) == 0.25
+    with pytest.raises(ValueError, match="mask"):
+        share_inside(np.zeros(CT.shape, np.bool_), CT, whole)
 
 
 def test_a_pet_without_uptake_has_no_change() -> None:
