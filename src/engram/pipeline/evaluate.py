@@ -21,9 +21,11 @@ from engram.pipeline.console import Console
 from engram.pipeline.embedded import Embedded, load_embedded
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.quality import StudyQuality, load_quality, summarise_quality, write_quality
+from engram.pipeline.regional_pet import load_regional_pet
 from engram.pipeline.study_table import entries_of, study_table
 from engram.provenance import library_versions, python_version
 from engram.roi.words import in_words
+from engram.table import PET_NUMBERS
 
 
 def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyResults:
@@ -35,7 +37,8 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
         embedded = load_embedded(config, cohort.digest)
         cohort = cohort.exclude(_imaging_errors(embedded, cohort))
     check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
-    assembled = study_table(config, cohort.records, embedded)
+    measured = load_regional_pet(config, cohort.digest) if PET_NUMBERS in config.models.baselines else None
+    assembled = study_table(config, cohort.records, embedded, measured)
     with console.stage("Cross-validating") as progress:
         evaluation = evaluate_study(
             assembled.table,
@@ -117,6 +120,7 @@ def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) 
         protocol=embedded.protocol if embedded else {},
         protocol_digest=embedded.protocol_digest if embedded else None,
         rois={name: in_words(roi) for name, roi in config.rois.items()},
+        mtv_threshold=config.pet_numbers.in_words if PET_NUMBERS in config.models.baselines else None,
         training=config.training.model_dump(mode="json"),
         max_missing=config.evaluation.max_missing,
         seed=config.evaluation.seed,

@@ -45,6 +45,11 @@ class RunFolder:
         return self.root / "quality.csv"
 
     @property
+    def regional_pet(self) -> Path:
+        """CSV: SUV, MTV and TLG, one line a patient and region; beside it the same for the baseline, as JSON."""
+        return self.root / "regional_pet.csv"
+
+    @property
     def checks(self) -> Path:
         """Cache of what was found in each patient's images."""
         return self.root / "cache" / "checks"

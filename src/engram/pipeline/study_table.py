@@ -15,8 +15,9 @@ from engram.config_embedding import ReadOutName
 from engram.memory.store import EmbeddingStore
 from engram.outcome import SurvivalOutcome
 from engram.pipeline.embedded import Embedded
+from engram.pipeline.regional_pet import RegionalPet, baseline_vectors
 from engram.pipeline.requests import request_name
-from engram.table import MAP_READOUTS, EmbeddingKey, PatientFeatures, StudyTable
+from engram.table import MAP_READOUTS, PET_NUMBERS, EmbeddingKey, PatientFeatures, StudyTable
 
 Float32 = npt.NDArray[np.float32]
 
@@ -29,8 +30,16 @@ class AssembledTable:
     padded: int
 
 
-def study_table(config: StudyConfig, records: Sequence[PatientRecord], embedded: Embedded | None) -> AssembledTable:
-    """One row a patient, in the order of the manifest. Raises StorageError where an embedding cannot be read."""
+def study_table(
+    config: StudyConfig,
+    records: Sequence[PatientRecord],
+    embedded: Embedded | None,
+    regional_pet: RegionalPet | None = None,
+) -> AssembledTable:
+    """One row a patient, in the order of the manifest. regional_pet: where the study file asks for that baseline.
+
+    Raises StorageError where an embedding cannot be read, CohortError where a patient's PET was not measured.
+    """
     covariates = pd.DataFrame(
         [[record.covariates[name] for name in config.covariates] for record in records],
         columns=list(config.covariates),
@@ -44,7 +53,11 @@ def study_table(config: StudyConfig, records: Sequence[PatientRecord], embedded:
         key: np.stack([last_entries(memory, entries) if key.readout == "final" else memory for memory in found])
         for key, found in loaded.items()
     }
-    features = PatientFeatures(tuple(r.patient_id for r in records), covariates, embeddings)
+    ids = tuple(record.patient_id for record in records)
+    if regional_pet is not None:
+        for roi in config.rois:
+            embeddings[EmbeddingKey("PET", roi, PET_NUMBERS)] = baseline_vectors(regional_pet, ids, roi)
+    features = PatientFeatures(ids, covariates, embeddings)
     padded = sum(len(m) < entries for key, found in loaded.items() if key.readout == "final" for m in found)
     return AssembledTable(StudyTable(features, outcome), padded)
 
