@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,37 +65,52 @@ def drawn_on(path: Path, *, patient_id: str) -> DrawnOn:
     return DrawnOn(structures, series.pop() if len(series) == 1 else None, frame_uid)
 
 
-def read_masks(path: Path, series: Series, stack: Stack, *, patient_id: str) -> DrawnMasks:
-    """Every region of an RT Structure Set or DICOM Segmentation as a mask on `stack`, the slices of `series`.
+def read_masks(
+    path: Path, series: Series, stack: Stack, *, patient_id: str, only: Collection[str] = ()
+) -> DrawnMasks:
+    """Regions of an RT Structure Set or DICOM Segmentation as masks on `stack`, the slices of `series`.
 
-    A region of a structure set that cannot be one (points, open or empty contours, another frame of reference, ...)
-    is left with its reason. Raises ImagingError where the file is unreadable, or a segmentation is on other voxels
-    or in another frame of reference.
+    only: names of those to read; none means all. A region of a structure set that cannot be a mask (points, open
+    or empty contours, another frame of reference, ...) is left with its reason. Raises ImagingError where the file
+    is unreadable, a segmentation is on other voxels or in another frame of reference, or a name of `only` is not
+    there.
     """
     found = drawn_on(path, patient_id=patient_id)
     if found.structures:
-        return _of_structures(path, series, stack, patient_id)
+        return _of_structures(path, series, stack, patient_id, only)
     known = found.series_uid == series.uid
     _check_frame(found.frame_of_reference_uid, series, known, "segmentation", path, patient_id)
-    return DrawnMasks(read_segments(path, stack, patient_id=patient_id))
+    masks = read_segments(path, stack, patient_id=patient_id)
+    return DrawnMasks({name: masks[name] for name in _asked(masks, only, path, patient_id)})
 
 
-def _of_structures(path: Path, series: Series, stack: Stack, patient_id: str) -> DrawnMasks:
-    rois = read_structures(path, patient_id=patient_id).rois
-    often = Counter(roi.name for roi in rois)
+def _of_structures(path: Path, series: Series, stack: Stack, patient_id: str, only: Collection[str]) -> DrawnMasks:
+    rois = _by_name(read_structures(path, patient_id=patient_id).rois)
     masks: dict[str, Mask] = {}
     notes: list[str] = []
     left: list[ImagingError] = []
-    for roi in rois:
-        name = f"{roi.name} #{roi.number}" if often[roi.name] > 1 else roi.name
+    for name in _asked(rois, only, path, patient_id):
         try:
-            region = _region(roi, path, series, stack, patient_id)
+            region = _region(rois[name], path, series, stack, patient_id)
         except ImagingError as error:
             left.append(error.placed(file=str(path)))
             continue
         masks[name] = region.mask
         notes += [f"{name}: {note}" for note in region.notes]
     return DrawnMasks(masks, tuple(notes), tuple(left))
+
+
+def _by_name(rois: Sequence[Contours]) -> dict[str, Contours]:
+    often = Counter(roi.name for roi in rois)
+    return {f"{roi.name} #{roi.number}" if often[roi.name] > 1 else roi.name: roi for roi in rois}
+
+
+def _asked(names: Collection[str], only: Collection[str], path: Path, patient_id: str) -> list[str]:
+    for name in only:
+        if name not in names:
+            mend = f"It has: {', '.join(names) or 'none'}."
+            raise ImagingError(patient_id, "no region of this name", file=str(path), value=name, mend=mend)
+    return [name for name in names if not only or name in only]
 
 
 def _region(roi: Contours, path: Path, series: Series, stack: Stack, patient_id: str) -> Region:

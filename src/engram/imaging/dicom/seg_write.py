@@ -42,11 +42,11 @@ class MadeBy:
     Raises ValueError for an algorithm that has no name, and for the name of one where everything is manual.
     """
 
-    kind: Literal["AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"]
+    kind: Literal["automatic", "semiautomatic", "manual"]
     algorithm: str = ""
 
     def __post_init__(self) -> None:
-        if (self.kind == "MANUAL") == bool(self.algorithm.strip()):
+        if (self.kind == "manual") == bool(self.algorithm.strip()):
             raise ValueError("an automatic or semiautomatic algorithm needs a name; manual segments have none")
 
 
@@ -135,7 +135,7 @@ def _source(path: Path, stack: Stack) -> Dataset:
 def _described(number: int, name: str, made_by: MadeBy) -> highdicom.seg.SegmentDescription:
     codes = segment_codes(name)
     described = highdicom.seg.SegmentDescription(number, name, codes.category, codes.kind, "MANUAL")
-    described.SegmentAlgorithmType = made_by.kind
+    described.SegmentAlgorithmType = made_by.kind.upper()
     if made_by.algorithm:
         # highdicom would have us name the family of the algorithm in a code, which nobody told us.
         described.SegmentAlgorithmName = made_by.algorithm

@@ -21,7 +21,7 @@ from engram.imaging.dicom.seg_write import MadeBy, write_seg
 from engram.imaging.dicom.series import Series
 from engram.imaging.dicom.stack import Stack, build_stack
 
-BY = MadeBy("AUTOMATIC", "TotalSegmentator 2.4.0")
+BY = MadeBy("automatic", "TotalSegmentator 2.4.0")
 SHAPE = (5, 4, 5)
 
 
@@ -120,7 +120,7 @@ def test_the_same_masks_give_the_same_file_and_others_other_uids(tmp_path, scan)
         for path in (
             tmp_path / "a.dcm",
             _write(_masks(seed=1), scan, tmp_path / "c.dcm"),
-            _write(_masks(), scan, tmp_path / "d.dcm", made_by=MadeBy("MANUAL")),
+            _write(_masks(), scan, tmp_path / "d.dcm", made_by=MadeBy("manual")),
             _write(dict(reversed(_masks().items())), scan, tmp_path / "e.dcm"),
         )
     }
@@ -154,10 +154,10 @@ def test_what_the_file_says_of_patient_dates_and_segments(tmp_path):
 
 
 def test_manual_segments_name_no_algorithm(tmp_path, scan):
-    made = pydicom.dcmread(_write(_masks(), scan, tmp_path / "seg.dcm", made_by=MadeBy("MANUAL")))
+    made = pydicom.dcmread(_write(_masks(), scan, tmp_path / "seg.dcm", made_by=MadeBy("manual")))
     assert made.SegmentSequence[0].SegmentAlgorithmType == "MANUAL"
     assert "SegmentAlgorithmName" not in made.SegmentSequence[0]
-    for wrong in (("MANUAL", "a tool"), ("AUTOMATIC", " "), ("SEMIAUTOMATIC", "")):
+    for wrong in (("manual", "a tool"), ("automatic", " "), ("semiautomatic", "")):
         with pytest.raises(ValueError, match="name"):
             MadeBy(*wrong)
 
