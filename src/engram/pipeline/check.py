@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,9 @@ from engram.jobs import run_jobs
 from engram.pipeline.console import Console
 from engram.pipeline.copies import copied_scans
 from engram.pipeline.folders import RunFolder
+from engram.pipeline.image_quality import image_quality, limit_errors, save_image_quality
 from engram.pipeline.inspection import Inspection, image_files, inspect
+from engram.pipeline.regional_pet import save_regional_pet
 
 if TYPE_CHECKING:
     from engram.memory.weights import CheckedWeights
@@ -110,9 +113,21 @@ def _read_images(
     with console.stage("Reading images") as progress:
         found = run_jobs(_inspect, jobs, workers=workers, progress=progress)
     problems = [problem for inspection in found for problem in inspection.problems]
+    for patient, inspection in zip(patients, found, strict=True):
+        problems += limit_errors(patient, inspection, config)
+    _save_measures(patients, found, config, cohort.digest)
     digests = {patient.row: inspection.digests for patient, inspection in zip(patients, found, strict=True)}
     left = cohort.exclude([*problems, *copied_scans(patients, found, config)])
     return left, {record.patient_id: digests[record.row] for record in left.records}
+
+
+def _save_measures(
+    patients: Sequence[PatientFiles], found: Sequence[Inspection], config: StudyConfig, manifest_digest: str
+) -> None:
+    """Of everybody whose images could be measured, whoever is left out for another reason."""
+    save_image_quality(image_quality(patients, found), config)
+    measured = [(p, i.measures) for p, i in zip(patients, found, strict=True) if i.measures is not None]
+    save_regional_pet(sorted(measured, key=lambda one: one[0].row), config, manifest_digest)
 
 
 def _inspect(job: _Job) -> Inspection:

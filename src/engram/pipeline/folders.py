@@ -45,6 +45,11 @@ class RunFolder:
         return self.root / "quality.csv"
 
     @property
+    def image_quality(self) -> Path:
+        """CSV: what was measured of each patient's images; beside it the same for the page of pictures, as JSON."""
+        return self.root / "image_quality.csv"
+
+    @property
     def regional_pet(self) -> Path:
         """CSV: SUV, MTV and TLG, one line a patient and region; beside it the same for the baseline, as JSON."""
         return self.root / "regional_pet.csv"
