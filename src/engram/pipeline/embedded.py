@@ -31,7 +31,9 @@ class Embedded:
 
 def _study_digest(config: StudyConfig, manifest_digest: str) -> str:
     """Of all in the study file that the embeddings depend on."""
-    sections = config.model_dump(mode="json", include={"images", "rois", "image_checks", "embedding", "store", "output"})
+    sections = config.model_dump(
+        mode="json", include={"images", "rois", "image_checks", "embedding", "store", "output"}
+    )
     for decides_no_embedding in ("map_size", "quality_limit"):
         sections["embedding"].pop(decides_no_embedding)
     return digest({"sections": sections, "modalities": config.modalities, "manifest": manifest_digest})
