@@ -13,8 +13,10 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 Mask = npt.NDArray[np.bool_]
+Box = tuple[slice, ...]
 Codes = npt.NDArray[np.uint8]
 Entry = TypeVar("Entry", bound=np.generic)
 
@@ -61,29 +63,40 @@ class BoneMap:
         chosen[[CODES[name] for name in names]] = True
         return looked_up(chosen, self.codes)
 
+    def boxes(self) -> dict[str, Box]:
+        """The smallest box around each bone and organ that has voxels, in the order of CODES."""
+        found = ndimage.find_objects(self.codes, max_label=len(CODES))
+        return {name: box for name, box in zip(CODES, found, strict=True) if box is not None}
+
     def present(self) -> tuple[str, ...]:
         """Names of the bones and organs that have voxels, in the order of CODES."""
-        counts = np.zeros(256, dtype=np.int64)
-        for plane in self.codes:
-            counts += np.bincount(plane.ravel(), minlength=256)
-        return tuple(name for name, code in CODES.items() if counts[code])
+        return tuple(self.boxes())
 
 
 def merged(maps: Iterable[BoneMap]) -> BoneMap:
     """One map of several on one grid: where two name a voxel, the earlier has it, but a bone goes before an organ.
 
-    Raises ValueError where there is none, or shapes differ.
+    The maps are taken one by one, so that a generator of them needs little memory. Raises ValueError where there
+    is none, or shapes differ.
     """
-    first, *others = maps
-    if any(other.codes.shape != first.codes.shape for other in others):
-        raise ValueError(f"maps of other shapes: {[m.codes.shape for m in (first, *others)]}")
-    if not others:
-        return first
-    codes = first.codes.copy()
-    for other in others:
-        for plane, added in zip(codes, other.codes, strict=True):
-            np.copyto(plane, added, where=_free(plane, added))
-    return BoneMap(codes, first.known.union(*(other.known for other in others)))
+    first, codes, known = None, None, frozenset[str]()
+    for one in maps:
+        known |= one.known
+        if first is None:
+            first = one
+            continue
+        codes = first.codes.copy() if codes is None else codes
+        _add(codes, one.codes)
+    if first is None:
+        raise ValueError("there is no map to merge")
+    return first if codes is None else BoneMap(codes, known)
+
+
+def _add(codes: Codes, others: Codes) -> None:
+    if codes.shape != others.shape:
+        raise ValueError(f"maps of other shapes: {codes.shape}, {others.shape}")
+    for plane, added in zip(codes, others, strict=True):
+        np.copyto(plane, added, where=_free(plane, added))
 
 
 def _free(plane: Codes, added: Codes) -> Mask:

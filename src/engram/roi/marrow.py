@@ -7,13 +7,15 @@ what lies within some millimetres of the joint. The skull is left out: uptake of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
 from engram.errors import ImagingError
 from engram.roi.anatomy import BONES_OF_PART
-from engram.roi.bones import SACRUM, BoneMap, Mask
-from engram.roi.distance import Box, Spacing, around, bounding_box, grown, shrunk
+from engram.roi.bones import CODES, SACRUM, BoneMap, Box, Mask
+from engram.roi.distance import Spacing, around, grown, shrunk
 
 LONG_BONES = {
     f"{bone}_{side}": f"{girdle}_{side}"
@@ -42,30 +44,27 @@ def marrow(bones: BoneMap, spacing_mm: Spacing, *, erode_mm: float, proximal_mm:
     """
     mask = bones.mask(WHOLE_BONES)
     if proximal_mm > 0:
+        boxes = bones.boxes()
         for bone, girdle in LONG_BONES.items():
-            _add_proximal(mask, bones, bone, girdle, proximal_mm, spacing_mm, patient_id)
-    box = bounding_box(mask)
-    if box is None or erode_mm == 0:
-        return mask
-    near = around(box, 0.0, spacing_mm, mask.shape)
-    mask[near] = shrunk(mask[near], erode_mm, spacing_mm)
-    return mask
+            if bone in boxes:
+                _add_proximal(mask, bones, boxes, bone, girdle, proximal_mm, spacing_mm, patient_id)
+    return shrunk(mask, erode_mm, spacing_mm)
 
 
 def _add_proximal(
     mask: Mask,
     bones: BoneMap,
+    boxes: Mapping[str, Box],
     bone: str,
     girdle: str,
     proximal_mm: float,
     spacing_mm: Spacing,
     patient_id: str,
 ) -> None:
-    voxels = bones.mask([bone])
-    box = bounding_box(voxels)
-    if box is None or voxels[box].sum() * np.prod(spacing_mm) / 1000 < _SPECK_ML:
+    voxels = bones.codes[boxes[bone]] == CODES[bone]
+    if voxels.sum() * np.prod(spacing_mm) / 1000 < _SPECK_ML:
         return
-    joint_mm = _joint_mm(voxels, bones.mask([girdle]), spacing_mm)
+    joint_mm = _joint_mm(bones, boxes, bone, girdle, spacing_mm)
     if joint_mm is None:
         raise ImagingError(
             patient_id,
@@ -73,16 +72,18 @@ def _add_proximal(
             value=f"no {girdle} within {_JOINT_MM:g} mm of {bone}",
             mend="Look at the label map, or set proximal_mm: 0, which leaves humeri and femora out.",
         )
-    mask[box] |= voxels[box] & (_distance_mm(box, joint_mm, spacing_mm) <= proximal_mm)
+    mask[boxes[bone]] |= voxels & (_distance_mm(boxes[bone], joint_mm, spacing_mm) <= proximal_mm)
 
 
-def _joint_mm(bone: Mask, girdle: Mask, spacing_mm: Spacing) -> npt.NDArray[np.float64] | None:
+def _joint_mm(
+    bones: BoneMap, boxes: Mapping[str, Box], bone: str, girdle: str, spacing_mm: Spacing
+) -> npt.NDArray[np.float64] | None:
     """The middle of the part of a bone that is close to its girdle, (z, y, x) mm from voxel [0, 0, 0]."""
-    box = bounding_box(girdle)
-    if box is None:
+    if girdle not in boxes:
         return None
-    near = around(box, _JOINT_MM, spacing_mm, girdle.shape)
-    touching = np.argwhere(grown(girdle[near], _JOINT_MM, spacing_mm) & bone[near])
+    near = around(boxes[girdle], _JOINT_MM, spacing_mm, bones.codes.shape)
+    codes = bones.codes[near]
+    touching = np.argwhere(grown(codes == CODES[girdle], _JOINT_MM, spacing_mm) & (codes == CODES[bone]))
     if not len(touching):
         return None
     middle: npt.NDArray[np.float64] = (touching.mean(axis=0) + [axis.start for axis in near]) * spacing_mm
