@@ -58,7 +58,7 @@ def read_structures(path: Path, *, patient_id: str) -> Structures:
     """Read every region of an RT Structure Set.
 
     Raises ImagingError where the file is missing, cut short, no structure set, or has a region without a name, two
-    of one number, contours of no region, or coordinates that are not triplets of finite numbers.
+    of one number, contours of no region, or coordinates that are not finite triplets, as many as it states.
     """
     with quiet():
         try:
@@ -109,8 +109,8 @@ def _drawn(dataset: Dataset) -> dict[int, tuple[Polygon, ...]]:
 
 def _contours(item: Dataset, drawn: dict[int, tuple[Polygon, ...]], frame: str | None) -> Contours:
     name, number = str(item.get("ROIName") or "").strip(), int(item.ROINumber)
-    if not name:
-        raise _MalformedError(f"ROI Number {number} has no name")
+    if not name or not name.isprintable():
+        raise _MalformedError(f"ROI Number {number} has no name" if not name else f"ROI Name {name!r}")
     own = str(item.get("ReferencedFrameOfReferenceUID") or "") or frame
     return Contours(name, number, own, drawn.pop(number, ()))
 
@@ -119,6 +119,9 @@ def _polygon(contour: Dataset) -> Polygon:
     numbers = _decimals(contour)
     if numbers.size == 0 or numbers.size % 3 or not np.isfinite(numbers).all():
         raise _MalformedError(f"Contour Data of {numbers.size} numbers, not triplets of finite ones")
+    stated = contour.get("NumberOfContourPoints")
+    if stated is not None and 3 * int(stated) != numbers.size:
+        raise _MalformedError(f"Contour Data of {numbers.size} numbers, where {stated} points are stated")
     images = [str(image.ReferencedSOPInstanceUID) for image in _items(contour, "ContourImageSequence")]
     kind = str(contour.get("ContourGeometricType") or "")
     return Polygon(numbers.reshape(-1, 3), kind, images[0] if len(images) == 1 else None)

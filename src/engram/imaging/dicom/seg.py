@@ -80,8 +80,8 @@ def _names(dataset: Dataset) -> dict[int, str]:
     if len(labels) < len(dataset.SegmentSequence):
         raise _MalformedError("two segments of one number")
     labels = {number: label for number, label in labels.items() if number != background}
-    if not all(labels.values()):
-        raise _MalformedError("a segment without a label")
+    if not all(label and label.isprintable() for label in labels.values()):
+        raise _MalformedError("a segment without a label, or with one that cannot be printed")
     often = Counter(labels.values())
     return {n: f"{label} #{n}" if often[label] > 1 else label for n, label in labels.items()}
 

@@ -202,6 +202,11 @@ def test_what_the_file_says(tmp_path):
     [
         (lambda d: d.ROIContourSequence[0].ContourSequence[0].__setattr__("ContourData", [1, 2]), "2 numbers"),
         (lambda d: d.ROIContourSequence[0].ContourSequence[0].__delattr__("ContourData"), "without Contour Data"),
+        (
+            lambda d: d.ROIContourSequence[0].ContourSequence[0].__setattr__("NumberOfContourPoints", 5),
+            "12 numbers, where 5 points are stated",
+        ),
+        (lambda d: d.StructureSetROISequence[0].__setattr__("ROIName", "a\0b"), "ROI Name 'a"),
         (lambda d: d.ROIContourSequence[0].__setattr__("ReferencedROINumber", 7), "Number 7, which has no name"),
         (lambda d: d.StructureSetROISequence[0].__setattr__("ROIName", " "), "has no name"),
         (lambda d: d.StructureSetROISequence[1].__setattr__("ROINumber", 1), "two regions of one ROI Number"),

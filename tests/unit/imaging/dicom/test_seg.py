@@ -336,6 +336,7 @@ def test_compressed_segments_are_read(tmp_path, scan):
         (lambda d: d.__delattr__("SegmentSequence"), "SegmentSequence"),
         (lambda d: d.SegmentSequence[1].__setattr__("SegmentNumber", 1), "two segments of one number"),
         (lambda d: d.SegmentSequence[1].__setattr__("SegmentLabel", " "), "a segment without a label"),
+        (lambda d: d.SegmentSequence[1].__setattr__("SegmentLabel", "a\0b"), "one that cannot be printed"),
         (lambda d: d.SegmentSequence.pop(), "segment 3 is not described"),
         (lambda d: d.__setattr__("NumberOfFrames", 3), "places for 3 frames"),
         (lambda d: d.__setattr__("Rows", 400), "bytes of pixels for"),
