@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from engram.imaging.coverage import Mask
 from engram.imaging.study import ImagePair
@@ -21,7 +21,7 @@ from engram.imaging.volume import Grid, Volume
 REGION_RGB = ((213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233))
 _BOX_SHARE = 0.45  # of a region's colour, in the lines of its boxes; the rest is white
 _GREYS = 128
-_INK = 40  # of the letters, a dark grey
+_INK, _LETTER_PX = 40, 18  # a dark grey; legible in a thumbnail
 _MAX_HEIGHT_PX, _MAX_WIDTH_PX, _MAX_PX_PER_MM = 800, 900, 3.0
 _GAP_PX = 14
 _BESIDE_PX = 3  # a box ends where its region does: drawn in place, it would lie under the outline
@@ -107,7 +107,7 @@ def _png(views: list[npt.NDArray[np.uint8]]) -> bytes:
     gap = np.full((views[0].shape[0], _GAP_PX), _GREYS - 1, dtype=np.uint8)
     image = Image.fromarray(np.hstack([views[0], gap, views[1]]))
     image.putpalette(_palette())
-    canvas, second = ImageDraw.Draw(image), views[0].shape[1] + _GAP_PX
+    canvas, second, font = ImageDraw.Draw(image), views[0].shape[1] + _GAP_PX, ImageFont.load_default(_LETTER_PX)
     ends = (
         (2, "R", "la"),
         (views[0].shape[1] - 2, "L", "ra"),
@@ -115,7 +115,7 @@ def _png(views: list[npt.NDArray[np.uint8]]) -> bytes:
         (image.width - 2, "P", "ra"),
     )
     for x, letter, anchor in ends:
-        canvas.text((x, 2), letter, fill=_INK, anchor=anchor)
+        canvas.text((x, 2), letter, fill=_INK, font=font, anchor=anchor)
     stream = io.BytesIO()
     image.save(stream, format="PNG", optimize=True)
     return stream.getvalue()

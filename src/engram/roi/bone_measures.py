@@ -14,6 +14,7 @@ from engram.roi.pieces import pieces_of
 
 MIN_PIECE_ML = 0.5  # smaller pieces are specks
 MAX_GAP_MM = 20.0  # from the box of a bone's largest piece to that of another piece of the bone
+RIB_GAP_MM = 120.0  # a rib is thin: on thick slices it breaks, and the piece between two others is lost
 
 Codes = npt.NDArray[np.uint8]
 
@@ -52,7 +53,8 @@ def _measured(name: str, codes: Codes, code: int, box: tuple[slice, ...], grid: 
     corner = np.array([axis.start for axis in box])
     low, high = pieces.low + corner, pieces.high + corner
     volumes_ml = pieces.voxels * grid.voxel_volume_ml
-    far = (pieces.gaps_mm(grid.spacing_mm) > MAX_GAP_MM) & (volumes_ml >= MIN_PIECE_ML)
+    allowed_mm = RIB_GAP_MM if name.startswith("rib_") else MAX_GAP_MM
+    far = (pieces.gaps_mm(grid.spacing_mm) > allowed_mm) & (volumes_ml >= MIN_PIECE_ML)
     far &= ~_cut_together(low, high, grid.shape)
     centre = tuple(float(c) for c in (pieces.centres[0] + corner) * grid.spacing_mm)
     return Bone(

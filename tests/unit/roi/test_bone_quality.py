@@ -117,6 +117,16 @@ def test_a_piece_far_from_its_bone_is_named(skeleton):
     assert flag.startswith("hip_left: 1.7 mL of it lie 3")
 
 
+def test_a_rib_may_break_on_thick_slices_and_a_piece_across_the_body_is_named():
+    codes = np.zeros((30, 40, 60), np.uint8)
+    codes[10, 5:10, 10:20] = codes[10, 25:35, 10:20] = code("rib_right_5")
+    grid = Grid(codes.shape, (4.0, 4.0, 4.0))
+    assert quality(codes, grid).flags == ()
+    codes[20:24, 5:10, 50:55] = code("rib_right_5")
+    (flag,) = quality(codes, grid).flags
+    assert flag == "rib_right_5: 6.4 mL of it lie 139 mm from the rest"
+
+
 def test_one_bone_cut_into_two_by_the_field_of_view_is_no_far_piece():
     codes = np.zeros((20, 40, 40), np.uint8)
     codes[14:, 2:6, 2:6] = codes[14:, 34:38, 2:6] = code("rib_right_5")
