@@ -54,7 +54,7 @@ def read_ct(stack: Stack, *, patient_id: str) -> Volume:
 
 
 def read_pet(stack: Stack, factors: npt.NDArray[np.float64], *, patient_id: str) -> Volume:
-    """A PET in SUVbw, float32: factor x (stored x slope + intercept).
+    """A PET in SUVbw, float32: factor x stored x slope; an intercept that is not 0 is refused.
 
     factors: (n,), SUVbw per unit of the rescaled values, one for each of `stack.slices` in their order. Pixels of
     the padding value that are below 0 become 0; other negative values, which reconstructions have, stay. Raises
@@ -90,18 +90,22 @@ def _read(stack: Stack, convert: Convert, patient_id: str, what: str) -> Volume:
 
 
 def _rescaled(one: ImageSlice, plane: StoredPlane, patient_id: str, what: str) -> Values:
-    for header, value, good in (
-        (_SLOPE, one.slope, one.slope is not None and one.slope > 0),
-        (_INTERCEPT, one.intercept, one.intercept is not None),
-    ):
-        if not good:
-            found = "missing or unreadable" if value is None else f"{value:g}"
-            mend = "Export the series again: nobody knows what its stored numbers mean."
-            raise ImagingError(
-                patient_id, f"{what} has no scale", file=str(one.path), value=f"{header} {found}", mend=mend
-            )
-    scaled: Values = plane.values * np.float64(one.slope or 0.0) + np.float64(one.intercept or 0.0)
+    slope, intercept = one.slope, one.intercept
+    if slope is None or slope <= 0:
+        raise _no_scale(f"{_SLOPE} {_in_words(slope)}", one.path, patient_id, what)
+    if intercept is None or (what == "PET" and intercept != 0):  # always zero for PET: PS3.3 table C.8-63
+        raise _no_scale(f"{_INTERCEPT} {_in_words(intercept)}", one.path, patient_id, what)
+    scaled: Values = plane.values * np.float64(slope) + np.float64(intercept)
     return scaled
+
+
+def _no_scale(value: str, path: Path, patient_id: str, what: str) -> ImagingError:
+    mend = "Export the series again: nobody knows what its stored numbers mean."
+    return ImagingError(patient_id, f"{what} has no valid scale", file=str(path), value=value, mend=mend)
+
+
+def _in_words(value: float | None) -> str:
+    return "missing or unreadable" if value is None else f"= {value:g}"
 
 
 def _without_padding(values: Values, plane: StoredPlane, floor: float) -> Values:

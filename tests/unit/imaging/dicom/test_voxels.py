@@ -92,12 +92,19 @@ def test_a_real_whole_body_pet_with_a_slope_in_every_slice() -> None:
     assert read.voxels.max() == pytest.approx(66.52, abs=0.005)
 
 
-def test_every_slice_has_its_own_scale(tmp_path: Path) -> None:
+def test_every_slice_of_a_ct_has_its_own_scale(tmp_path: Path) -> None:
     pixels = random_pixels(-50, 3000, "int16")
-    write_pet(tmp_path, 3, pixels=pixels, each=lambda i: {"RescaleSlope": 0.1 + i, "RescaleIntercept": -i})
+    write_ct(tmp_path, 3, pixels=pixels, each=lambda i: {"RescaleSlope": 1 + i, "RescaleIntercept": -1000 - i})
+    expected = [p * (1.0 + i) - 1000 - i for i, p in enumerate(pixels)]
+    np.testing.assert_array_equal(ct_of(tmp_path).voxels, np.float32(expected))
+
+
+def test_every_slice_of_a_pet_has_its_own_scale(tmp_path: Path) -> None:
+    pixels = random_pixels(-50, 3000, "int16")
+    write_pet(tmp_path, 3, pixels=pixels, each=lambda i: {"RescaleSlope": 0.1 + i})
     stack = stack_of(tmp_path)
     read = read_pet(stack, np.array([1.0, 2.0, 4.0]), patient_id="P01")
-    expected = [factor * (p * (0.1 + i) - i) for i, (p, factor) in enumerate(zip(pixels, (1, 2, 4), strict=True))]
+    expected = [factor * (p * (0.1 + i)) for i, (p, factor) in enumerate(zip(pixels, (1, 2, 4), strict=True))]
     np.testing.assert_array_equal(read.voxels, np.float32(expected))
     assert read.voxels.min() < 0  # negative values of a reconstruction stay
 
@@ -211,10 +218,10 @@ def test_big_endian_pixels(tmp_path: Path) -> None:
         ({"BitsAllocated": 32}, "CT pixels and their size contradict"),
         ({"Rows": 5}, "CT pixels and their size contradict"),
         ({"Columns": 4}, "CT pixels and their size contradict"),
-        ({"RescaleSlope": REMOVED}, "CT has no scale"),
-        ({"RescaleIntercept": REMOVED}, "CT has no scale"),
-        ({"RescaleSlope": 0}, "CT has no scale"),
-        ({"RescaleSlope": -1}, "CT has no scale"),
+        ({"RescaleSlope": REMOVED}, "CT has no valid scale"),
+        ({"RescaleIntercept": REMOVED}, "CT has no valid scale"),
+        ({"RescaleSlope": 0}, "CT has no valid scale"),
+        ({"RescaleSlope": -1}, "CT has no valid scale"),
         ({"RescaleSlope": "1e6"}, "CT has impossible values"),
         ({"RescaleType": "ED"}, "CT is not in HU"),
     ],
@@ -230,11 +237,13 @@ def test_hu_need_not_be_named(tmp_path: Path, kind: object) -> None:
     assert ct_of(tmp_path).voxels.min() == -1024
 
 
-@pytest.mark.parametrize("header", ["RescaleSlope", "RescaleIntercept"])
-def test_a_pet_without_scale_is_refused_by_the_slice(tmp_path: Path, header: str) -> None:
-    write_pet(tmp_path, 4, each=lambda i: {header: REMOVED} if i == 2 else {})
+@pytest.mark.parametrize(
+    ("header", "value"), [("RescaleSlope", REMOVED), ("RescaleIntercept", REMOVED), ("RescaleIntercept", 0.5)]
+)
+def test_a_pet_without_scale_is_refused_by_the_slice(tmp_path: Path, header: str, value: object) -> None:
+    write_pet(tmp_path, 4, each=lambda i: {header: value} if i == 2 else {})
     error = refusal_of(lambda: pet_of(tmp_path))
-    assert (error.reason, Path(error.file or "").name) == ("PET has no scale", "0003.dcm")
+    assert (error.reason, Path(error.file or "").name) == ("PET has no valid scale", "0003.dcm")
     assert "(0028,105" in (error.value or "")
 
 
