@@ -102,9 +102,15 @@ class FrameTimes:
         return self._agreed(told)
 
     def counted_back(self) -> tuple[datetime, ...]:
-        """As `told`, but without Decay Factor only in one reading: QIBA's, or for GE that of arXiv:2410.13348."""
-        if self.decay is not None or self.reference is None:
-            return self.told()
+        """As `told`, where Acquisition Time follows the frames, or nothing but it would say when the scan began.
+
+        Without Decay Factor in one reading only: QIBA's, or for GE that of arXiv:2410.13348.
+        """
+        if self.decay is not None:
+            follows = self._agreed([self.acquired + self.average - self.decay])
+            return self.told() if follows else ()
+        if self.reference is None:
+            return ()
         start = self.acquired - self.reference
         return self._agreed([start if self.ge else start + self.average])
 

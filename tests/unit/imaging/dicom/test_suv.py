@@ -342,6 +342,19 @@ def test_one_ge_bed_may_be_read_in_two_ways():
     assert "is no moment of decay correction" in told
 
 
+def test_an_acquisition_time_that_follows_no_frame_is_not_counted_back_from():
+    told = refusal(ge_beds(), started=LATER, manufacturer="GE MEDICAL SYSTEMS")
+    assert "is no moment of decay correction" in told
+
+
+def test_ge_without_decay_factor_counts_back_from_the_start_of_the_frame():
+    slices = [
+        replace(s, frame_reference_s=t, decay_factor=None) for s, t in zip(beds([0, 200]), (100, 300), strict=True)
+    ]
+    found = convert(slices, started=LATER, manufacturer="GE MEDICAL SYSTEMS")
+    assert found.factors[0] == pytest.approx(ADMIN_FACTOR * 2 ** (3500 / HALF_LIFE_S), rel=1e-12)
+
+
 @pytest.mark.parametrize("lacking", ["frame_duration_s", "frame_reference_s"])
 def test_counting_back_needs_frame_times(lacking):
     slices = beds(**{"decay_factor": None, lacking: None})
