@@ -30,6 +30,9 @@ class ImageChecks(Section):
     max_shift_mm: float | None = Field(None, ge=0, description="from the given place of the PET to the best one")
     min_liver_suv: float | None = Field(None, ge=0, description="mean, where the label maps know the liver")
     max_liver_suv: float | None = Field(None, ge=0, description="mean, where the label maps know the liver")
+    min_bone_contrast: float | None = Field(
+        0.6, ge=0, le=1, description="how often labelled bone is denser than what is around it; 0.5 is chance"
+    )
     max_bone_flags: int | None = Field(
         None, ge=0, description="of the label maps: bones missing, swapped, in pieces"
     )

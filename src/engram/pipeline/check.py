@@ -19,7 +19,7 @@ from engram.jobs import run_jobs
 from engram.pipeline.console import Console
 from engram.pipeline.copies import copied_scans
 from engram.pipeline.folders import RunFolder
-from engram.pipeline.image_quality import image_quality, limit_errors, save_image_quality
+from engram.pipeline.image_quality import image_quality, limit_errors, write_image_quality
 from engram.pipeline.inspection import Inspection, image_files, inspect
 from engram.pipeline.regional_pet import save_regional_pet
 
@@ -125,7 +125,7 @@ def _save_measures(
     patients: Sequence[PatientFiles], found: Sequence[Inspection], config: StudyConfig, manifest_digest: str
 ) -> None:
     """Of everybody whose images could be measured, whoever is left out for another reason."""
-    save_image_quality(image_quality(patients, found), config)
+    write_image_quality(image_quality(patients, found), RunFolder.of(config).image_quality)
     measured = [(p, i.measures) for p, i in zip(patients, found, strict=True) if i.measures is not None]
     save_regional_pet(sorted(measured, key=lambda one: one[0].row), config, manifest_digest)
 

@@ -46,7 +46,7 @@ class RunFolder:
 
     @property
     def image_quality(self) -> Path:
-        """CSV: what was measured of each patient's images; beside it the same for the page of pictures, as JSON."""
+        """CSV: what was measured of the images, one line a patient, and what is worth a look."""
         return self.root / "image_quality.csv"
 
     @property

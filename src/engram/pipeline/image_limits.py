@@ -18,6 +18,7 @@ WORTH_A_LOOK = ImageChecks(
     max_shift_mm=15.0,
     min_liver_suv=0.5,
     max_liver_suv=6.0,
+    min_bone_contrast=0.7,
 )
 
 
@@ -92,6 +93,11 @@ _LIMITS = (
     _Limit("max_shift_mm", "pet", "PET and CT lie apart", _shift_mm, _SESSION),
     _Limit("min_liver_suv", "pet", "SUV of the liver too low", _liver_suv, _LIVER),
     _Limit("max_liver_suv", "pet", "SUV of the liver too high", _liver_suv, _LIVER),
+    _Limit(
+        "min_bone_contrast", "labels", "labelled bones do not lie on bone", lambda m: m.bone_contrast,
+        "Look at label map and CT together: an axis is flipped, the origin is wrong, one is of another scan, or "
+        "images.labels names the wrong scheme.",
+    ),
     _Limit(
         "max_bone_flags", "labels", "label map implausible",
         lambda m: len(m.bones.flags) if m.bones is not None else None,

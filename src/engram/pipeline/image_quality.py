@@ -1,4 +1,4 @@
-"""What the images of a cohort are worth: image_quality.csv for people, image_quality.json for the page of pictures.
+"""What the images of a cohort are worth: image_quality.csv, and the limits that leave patients out.
 
 z-scores compare patients, so they flag and never leave out: otherwise the patients of a test fold would have a say
 in who is trained on.
@@ -17,10 +17,9 @@ import pandas as pd
 
 from engram.cohort.records import PatientFiles
 from engram.config import StudyConfig
-from engram.errors import ImagingError, StorageError
-from engram.files import read_json, write_json, write_text
+from engram.errors import ImagingError
+from engram.files import write_text
 from engram.imaging.field_of_view import SIDES
-from engram.pipeline.folders import RunFolder
 from engram.pipeline.image_limits import broken_limits, flags
 from engram.pipeline.inspection import Inspection, column_of
 from engram.pipeline.measures import Measures
@@ -31,14 +30,13 @@ from engram.roi.mask_quality import HIGH_Z, cohort_z_scores
 class PatientQuality:
     """One patient whose images could be measured.
 
-    sheet: the picture, where there is one. volume_z: robust z-score of the volume of each region of interest over
-    all who were measured, where there is a spread. flags: what is worth a look, in words.
+    volume_z: robust z-score of the volume of each region of interest over all who were measured, where there is a
+    spread. flags: what is worth a look, in words.
     """
 
     row: int
     patient_id: str
     measures: Measures
-    sheet: Path | None
     volume_z: dict[str, float]
     flags: tuple[str, ...]
 
@@ -70,21 +68,19 @@ def _column(use: str, config: StudyConfig) -> str | None:
 
 def image_quality(patients: Sequence[PatientFiles], found: Sequence[Inspection]) -> list[PatientQuality]:
     """Everybody who was measured, in the order of the manifest, with what is worth a look."""
-    measured = [(p, i, i.measures) for p, i in zip(patients, found, strict=True) if i.measures is not None]
+    measured = [(p, i.measures) for p, i in zip(patients, found, strict=True) if i.measures is not None]
     measured.sort(key=lambda one: one[0].row)
-    names = list(dict.fromkeys(roi.roi for *_, measures in measured for roi in measures.rois))
-    scores = {name: cohort_z_scores([_volume(measures, name) for *_, measures in measured]) for name in names}
+    names = list(dict.fromkeys(roi.roi for _, measures in measured for roi in measures.rois))
+    scores = {name: cohort_z_scores([_volume(measures, name) for _, measures in measured]) for name in names}
     qualities = []
-    for place, (patient, inspection, measures) in enumerate(measured):
+    for place, (patient, measures) in enumerate(measured):
         z = {name: float(values[place]) for name, values in scores.items() if not np.isnan(values[place])}
         far = [
             f"{name}: volume far from the others' (z = {score:.1f})"
             for name, score in z.items()
             if abs(score) > HIGH_Z
         ]
-        qualities.append(
-            PatientQuality(patient.row, patient.patient_id, measures, inspection.sheet, z, (*flags(measures), *far))
-        )
+        qualities.append(PatientQuality(patient.row, patient.patient_id, measures, z, (*flags(measures), *far)))
     return qualities
 
 
@@ -92,44 +88,10 @@ def _volume(measures: Measures, name: str) -> float:
     return next((roi.volume_ml for roi in measures.rois if roi.roi == name), float("nan"))
 
 
-def save_image_quality(qualities: Sequence[PatientQuality], config: StudyConfig) -> None:
-    """Write image_quality.csv and image_quality.json."""
-    folder = RunFolder.of(config)
+def write_image_quality(qualities: Sequence[PatientQuality], path: Path) -> Path:
+    """CSV: one line a patient who was measured, with patient ids; blank where there is no number."""
     table = pd.DataFrame([_line(quality) for quality in qualities])
-    write_text(folder.image_quality, table.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
-    kept = [
-        {
-            "row": quality.row,
-            "patient_id": quality.patient_id,
-            "measures": quality.measures.to_json(),
-            "sheet": str(quality.sheet.relative_to(folder.root)) if quality.sheet is not None else None,
-            "volume_z": quality.volume_z,
-            "flags": quality.flags,
-        }
-        for quality in qualities
-    ]
-    write_json(folder.image_quality.with_suffix(".json"), kept)
-
-
-def load_image_quality(config: StudyConfig) -> list[PatientQuality]:
-    """Read image_quality.json back. Raises StorageError where it is missing or damaged."""
-    folder = RunFolder.of(config)
-    path = folder.image_quality.with_suffix(".json")
-    try:
-        return [_quality(one, folder.root) for one in read_json(path)]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise StorageError(f"{path}: damaged ({error}). Run 'engram check' again.") from error
-
-
-def _quality(kept: dict[str, Any], root: Path) -> PatientQuality:
-    return PatientQuality(
-        row=int(kept["row"]),
-        patient_id=str(kept["patient_id"]),
-        measures=Measures.from_json(kept["measures"]),
-        sheet=root / kept["sheet"] if kept["sheet"] is not None else None,
-        volume_z={str(name): float(z) for name, z in kept["volume_z"].items()},
-        flags=tuple(str(flag) for flag in kept["flags"]),
-    )
+    return write_text(path, table.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
 
 
 def _line(quality: PatientQuality) -> dict[str, Any]:
@@ -140,7 +102,11 @@ def _line(quality: PatientQuality) -> dict[str, Any]:
     line["liver_suv_mean"] = measures.liver.mean if measures.liver is not None else None
     line["liver_suv_sd"] = measures.liver.sd if measures.liver is not None else None
     if measures.bones is not None:
-        line |= {"bones": measures.bones.bones, "bones_ml": measures.bones.volume_ml}
+        line |= {
+            "bone_contrast": measures.bone_contrast,
+            "bones": measures.bones.bones,
+            "bones_ml": measures.bones.volume_ml,
+        }
         line |= {"vertebrae": len(measures.bones.vertebrae), "missing_vertebrae": " ".join(measures.bones.missing)}
     for roi in measures.rois:
         line |= {

@@ -84,13 +84,14 @@ class Inspector:
 
     def _bones(self, grid: Grid | None) -> BoneMap | None:
         """All label maps as one; None where there is none, or one of them cannot be used."""
-        uses = {f"labels:{scheme}": scheme for scheme in self.config.label_columns}
-        maps = [self._label_map(use, scheme, grid) for use, scheme in uses.items() if use in self.files]
-        read = [found for found in maps if found is not None]
-        # A bone may lie in a map that is missing or unreadable, and maps without a scan's grid may not fit.
-        if not read or len(read) < len(uses) or (grid is None and len(read) > 1):
-            return None
-        return merged(read)
+        bones, whole = None, True
+        for scheme in self.config.label_columns:
+            found = self._label_map(f"labels:{scheme}", scheme, grid)
+            # A bone may lie in a map that is missing or unreadable, and maps without a scan's grid may not fit.
+            whole &= found is not None and (bones is None or grid is not None)
+            if whole and found is not None:
+                bones = found if bones is None else merged([bones, found])
+        return bones if whole else None
 
     def _regions(self, ct: Volume | None, bones: BoneMap | None, grid: Grid | None) -> None:
         for name, roi in self.config.rois.items():
@@ -101,7 +102,9 @@ class Inspector:
             self._attempt(use, partial(check_region, name, roi, bones=bones, ct=ct, grid=grid, patient_id=""))
 
     def _label_map(self, use: str, scheme: str, grid: Grid | None) -> BoneMap | None:
-        path = self.files[use]
+        path = self.files.get(use)
+        if path is None:
+            return None
         return self._attempt(use, partial(read_label_map, path, grid=grid, patient_id="", scheme=scheme))
 
     def _attempt(self, use: str, step: Callable[[], Found]) -> Found | None:

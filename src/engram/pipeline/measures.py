@@ -19,6 +19,7 @@ from engram.imaging.volume import Grid, Volume
 from engram.roi.anatomy import PARTS, part_map
 from engram.roi.bone_quality import BoneQuality, bone_quality
 from engram.roi.bones import BoneMap, Mask
+from engram.roi.label_place import bone_contrast
 from engram.roi.mask_quality import MaskQuality, mask_quality
 from engram.roi.pet_numbers import Liver, PetNumbers, Threshold, liver_suv, pet_numbers
 
@@ -29,6 +30,7 @@ _ROI, _PART = "roi", "part"
 class Measures:
     """Numbers of one patient's images. None, or nothing, where the study has no such scan or label map.
 
+    bone_contrast: how often labelled bone is denser than what is around it; 0.5 is chance.
     rois: one a region of interest. roi_in_pet: share of each that lies in the PET's field of view.
     roi_pet, part_pet: SUV, MTV and TLG of each region of interest, and of each anatomical part of the label maps.
     """
@@ -36,6 +38,7 @@ class Measures:
     alignment: Alignment | None
     liver: Liver | None
     bones: BoneQuality | None
+    bone_contrast: float | None
     rois: tuple[MaskQuality, ...]
     roi_in_pet: dict[str, float]
     roi_pet: tuple[PetNumbers, ...]
@@ -81,6 +84,7 @@ def measure(images: Loaded, config: StudyConfig) -> Measures:
         alignment=alignment(pet, pair.ct, pair.pet) if both and pet and pair.ct and pair.pet else None,
         liver=liver,
         bones=bone_quality(images.bones, grid) if images.bones is not None else None,
+        bone_contrast=bone_contrast(pair.ct, images.bones) if pair.ct and images.bones is not None else None,
         rois=tuple(mask_quality(n, images.masks[n], grid, one_piece=whole) for n, whole in rois.items()),
         roi_in_pet={n: share_inside(m, grid, pet.grid) for n, m in images.masks.items()} if pet is not None else {},
         roi_pet=tuple(_of_kind(numbers, _ROI)),

@@ -11,12 +11,11 @@ import pandas as pd
 import pytest
 
 from engram.config import StudyConfig
-from engram.errors import StorageError
+from engram.files import read_json
 from engram.pipeline.check import CheckedCohort, check
 from engram.pipeline.console import Silent
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.image_limits import broken_limits
-from engram.pipeline.image_quality import load_image_quality
 from engram.pipeline.measures import Measures
 
 SHAPE = (6, 12, 12)
@@ -45,15 +44,14 @@ def test_every_patient_has_a_line_and_a_picture(made) -> None:
     assert (found["tumour_ml"] == 4 * 4 * 4 * 80 / 1000).all()
     assert (found["tumour_in_pet"] == 1).all()
     assert (found["vertebrae"] == 1).all()
-    kept = load_image_quality(config)
-    assert [quality.row for quality in kept] == found["row"].tolist()
-    assert all(quality.sheet is not None and quality.sheet.read_bytes()[:4] == b"\x89PNG" for quality in kept)
+    pictures = list(RunFolder.of(config).checks.glob("*.png"))
+    assert len(pictures) == 10
+    assert all(picture.read_bytes()[:4] == b"\x89PNG" for picture in pictures)
 
 
 def test_a_study_without_pictures_has_none(made) -> None:
     config = made.config(report={"pictures": False})
     checked(config)
-    assert all(quality.sheet is None for quality in load_image_quality(config))
     assert not list(RunFolder.of(config).checks.glob("*.png"))
 
 
@@ -147,13 +145,10 @@ def test_an_odd_volume_is_flagged_and_never_left_out(made) -> None:
     assert not any("volume far" in text for row, text in flags.items() if row != 8)
 
 
-def test_damaged_measures_of_the_cohort_are_named(made) -> None:
-    config = made.config()
-    checked(config)
-    path = RunFolder.of(config).image_quality.with_suffix(".json")
-    path.write_text(path.read_text().replace('"measures"', '"other"'))
-    with pytest.raises(StorageError, match="Run 'engram check' again"):
-        load_image_quality(config)
+def measured(config: StudyConfig) -> list[Measures]:
+    """What is kept of each patient."""
+    kept = [read_json(path) for path in RunFolder.of(config).checks.glob("*.json")]
+    return [Measures.from_json(found["measures"]) for found in kept]
 
 
 def test_a_study_without_ct_or_without_pet_is_measured(made) -> None:
@@ -161,16 +156,16 @@ def test_a_study_without_ct_or_without_pet_is_measured(made) -> None:
     block[1:5, 4:8, 4:8] = 1
     rois = {"tumour": {"mask": "tumour"}}
     for images, absent in (({"ct": None}, "alignment"), ({"pet": None}, "roi_pet")):
-        config = made.config(images=images, rois=rois)
+        config = made.config(images=images, rois=rois, output=absent)
         assert told(config) == []
-        assert all(not getattr(quality.measures, absent) for quality in load_image_quality(config))
+        assert not any(getattr(found, absent) for found in measured(config))
 
 
 @pytest.fixture
 def measures(made) -> Callable[..., Measures]:
     config = made.config()
     checked(config)
-    found = load_image_quality(config)[0].measures.to_json()
+    found = measured(config)[0].to_json()
 
     def _changed(**changes: Any) -> Measures:
         return Measures.from_json({**found, **changes})
@@ -197,6 +192,7 @@ FITS = {
         ({"min_pet_covered": 0.6}, {"alignment": FITS}, "CT covers too little of the PET"),
         ({"min_liver_suv": 1.0}, {"liver": {"mean": 0.9, "sd": 0.1}}, "SUV of the liver too low"),
         ({"max_liver_suv": 5.0}, {"liver": {"mean": 5.5, "sd": 0.1}}, "SUV of the liver too high"),
+        ({"min_bone_contrast": 0.7}, {"bone_contrast": 0.65}, "labelled bones do not lie on bone"),
     ],
 )
 def test_each_limit_is_broken_beyond_it_and_kept_at_it(measures, limits, changes, reason) -> None:

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from engram.cohort.manifest import read_manifest
 from engram.config import StudyConfig
 from engram.imaging.volume import read_oriented
+from engram.pipeline.check import check
+from engram.pipeline.console import Silent
+from engram.pipeline.folders import RunFolder
 from engram.pipeline.inspection import Inspection, column_of, image_files, inspect
 from engram.pipeline.patients import open_patient, roi_recipe
 from engram.roi import masks
@@ -126,3 +130,34 @@ def test_an_approximate_region_depends_on_the_ct_and_no_map(made: Any) -> None:
     found = recipe(made, region="ct_threshold")
     assert found["ct"] == "C"
     assert "labels" not in found
+
+
+def larger(made: Any, number: int, *, flipped: bool) -> None:
+    """A CT with one dense block, off its middle, and a label map that lies on it, or has z the other way round."""
+    hu, labels = np.full((24, 30, 30), 40, np.int16), np.zeros((24, 30, 30), np.uint8)
+    hu += np.random.default_rng(number).integers(-30, 30, hu.shape).astype(np.int16)
+    hu[2:10, 10:20, 10:20], labels[2:10, 10:20, 10:20] = 400 + number, 29
+    made.write(hu, f"{number}_ct.nii.gz")
+    made.write(labels[::-1] if flipped else labels, f"{number}_bones.nii.gz")
+
+
+def test_a_label_map_with_a_flipped_axis_is_left_out_with_its_reason(made: Any) -> None:
+    """Both headers are right in themselves: only the voxels can tell."""
+    for number in range(10):
+        larger(made, number, flipped=number == 4)
+    images = {**ONE, "pet": None}
+    config = made.config(images=images, rois={"bone": {"region": "lumbar"}}, models={"origins": ["CT"]})
+    (error,) = check(config, workers=0, console=Silent()).cohort.excluded
+    assert (error.row, error.column) == (6, "bones")
+    assert error.reason == "labelled bones do not lie on bone"
+    assert error.value is not None
+    assert error.value.endswith("at least 0.6")
+    contrast = pd.read_csv(RunFolder.of(config).image_quality).set_index("row")["bone_contrast"]
+    assert (contrast.drop(6) > 0.99).all()
+    free = made.config(
+        images=images,
+        rois={"bone": {"region": "lumbar"}},
+        models={"origins": ["CT"]},
+        image_checks={"min_bone_contrast": None},
+    )
+    assert check(free, workers=0, console=Silent()).cohort.excluded == ()
