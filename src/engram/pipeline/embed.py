@@ -13,9 +13,10 @@ from engram.errors import ImagingError
 from engram.imaging.frames import to_frames
 from engram.jobs import run_jobs, tell_share
 from engram.memory.backbone import Sam2Backbone
+from engram.memory.contract import Frames
 from engram.memory.engine import Wanted, read_regions
 from engram.memory.overlay import contact_sheet
-from engram.memory.prompts import slice_prompts
+from engram.memory.prompts import Spacing, slice_prompts
 from engram.memory.protocol import ENGINE_VERSION, Protocol
 from engram.memory.quality import QUALITY
 from engram.memory.readouts import Arrays, Region
@@ -24,7 +25,7 @@ from engram.memory.weights import CheckedWeights, check_weights, load_checked
 from engram.pipeline.check import CheckedCohort, error_fields
 from engram.pipeline.console import Console
 from engram.pipeline.embedded import Embedded, save_embedded
-from engram.pipeline.patients import PatientImages, open_patient
+from engram.pipeline.patients import open_patient
 from engram.pipeline.requests import (
     Request,
     picture_of,
@@ -35,6 +36,8 @@ from engram.pipeline.requests import (
     weights_of,
     window_of,
 )
+from engram.roi.anatomy import PartMap
+from engram.roi.bones import Mask
 
 
 @dataclass(frozen=True)
@@ -115,12 +118,27 @@ def _prepare(config: StudyConfig, weights: CheckedWeights) -> None:
 
 
 def _embed_patient(job: _Job) -> None:
-    config = _Worker.config
-    patient = open_patient(job.record, config)
-    modalities = [m for m in config.modalities if any(r.modality == m for r in job.requests)]
+    modalities = [m for m in _Worker.config.modalities if any(r.modality == m for r in job.requests)]
+    seen = _seen(job.record, modalities)
     for done, modality in enumerate(modalities):
         share = 1 / len(modalities)
-        _Modality(job.record.patient_id, patient, modality, job.requests, done * share, share).embed()
+        _Modality(job.record.patient_id, seen, modality, job.requests, done * share, share).embed()
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What the model is shown of a patient; the scans, four times as large, are gone by then."""
+
+    frames: dict[Modality, Frames]
+    masks: dict[str, Mask]
+    parts: PartMap | None
+    spacing_mm: Spacing
+
+
+def _seen(record: PatientRecord, modalities: Sequence[Modality]) -> _Seen:
+    patient, config = open_patient(record, _Worker.config), _Worker.config
+    frames = {m: to_frames(patient.pair.volume(m), window_of(config, m)) for m in modalities}
+    return _Seen(frames, patient.masks, patient.parts, patient.pair.grid.spacing_mm)
 
 
 @dataclass(frozen=True)
@@ -128,7 +146,7 @@ class _Modality:
     """One scan of one patient. before, share: of the job's work, for its progress."""
 
     patient_id: str
-    patient: PatientImages
+    seen: _Seen
     modality: Modality
     requests: tuple[Request, ...]
     before: float
@@ -136,9 +154,7 @@ class _Modality:
 
     def embed(self) -> None:
         """Read the scan and store what was asked of it."""
-        config, protocol = _Worker.config, protocol_of(_Worker.config)
-        volume = self.patient.pair.volume(self.modality)
-        frames = to_frames(volume, window_of(config, self.modality))
+        config, protocol, frames = _Worker.config, protocol_of(_Worker.config), self.seen.frames[self.modality]
         asked = [request for request in self.requests if request.modality == self.modality]
         regions = {roi: self._region(roi, protocol) for roi in dict.fromkeys(r.roi for r in asked)}
         readouts = readouts_of(config)
@@ -158,8 +174,8 @@ class _Modality:
                     _store(r, found[roi][r.readout], len(region.prompts), picture)
 
     def _region(self, roi: str, protocol: Protocol) -> Region:
-        mask, spacing_mm = self.patient.masks[roi], self.patient.pair.grid.spacing_mm
-        return Region(slice_prompts(mask, protocol, spacing_mm), mask, spacing_mm, self.patient.parts)
+        mask, spacing_mm = self.seen.masks[roi], self.seen.spacing_mm
+        return Region(slice_prompts(mask, protocol, spacing_mm), mask, spacing_mm, self.seen.parts)
 
     def _check_finite(self, request: Request, arrays: Arrays) -> None:
         """NaN has a meaning in `regions` alone; anywhere else a model that gives it sees nothing."""
