@@ -136,6 +136,7 @@ def larger(made: Any, number: int, *, flipped: bool) -> None:
     """A CT with one dense block, off its middle, and a label map that lies on it, or has z the other way round."""
     hu, labels = np.full((24, 30, 30), 40, np.int16), np.zeros((24, 30, 30), np.uint8)
     hu += np.random.default_rng(number).integers(-30, 30, hu.shape).astype(np.int16)
+    hu[:, :3] = -1000
     hu[2:10, 10:20, 10:20], labels[2:10, 10:20, 10:20] = 400 + number, 29
     made.write(hu, f"{number}_ct.nii.gz")
     made.write(labels[::-1] if flipped else labels, f"{number}_bones.nii.gz")
