@@ -20,6 +20,7 @@ from engram.pipeline.console import Console
 from engram.pipeline.copies import copied_scans
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.image_quality import image_quality, limit_errors, write_image_quality
+from engram.pipeline.images_report import write_images_page
 from engram.pipeline.inspection import Inspection, image_files, inspect
 from engram.pipeline.regional_pet import save_regional_pet
 
@@ -115,19 +116,24 @@ def _read_images(
     problems = [problem for inspection in found for problem in inspection.problems]
     for patient, inspection in zip(patients, found, strict=True):
         problems += limit_errors(patient, inspection, config)
-    _save_measures(patients, found, config, cohort.digest)
     digests = {patient.row: inspection.digests for patient, inspection in zip(patients, found, strict=True)}
     left = cohort.exclude([*problems, *copied_scans(patients, found, config)])
+    _save_measures(patients, found, config, left)
     return left, {record.patient_id: digests[record.row] for record in left.records}
 
 
 def _save_measures(
-    patients: Sequence[PatientFiles], found: Sequence[Inspection], config: StudyConfig, manifest_digest: str
+    patients: Sequence[PatientFiles], found: Sequence[Inspection], config: StudyConfig, left: Cohort
 ) -> None:
     """Of everybody whose images could be measured, whoever is left out for another reason."""
-    write_image_quality(image_quality(patients, found), RunFolder.of(config).image_quality)
-    measured = [(p, i.measures) for p, i in zip(patients, found, strict=True) if i.measures is not None]
-    save_regional_pet(sorted(measured, key=lambda one: one[0].row), config, manifest_digest)
+    seen = sorted(zip(patients, found, strict=True), key=lambda one: one[0].row)
+    qualities = image_quality(seen)
+    write_image_quality(qualities, RunFolder.of(config).image_quality)
+    measured = [(patient, inspection.measures) for patient, inspection in seen if inspection.measures is not None]
+    save_regional_pet(measured, config, left.digest)
+    sheets = {patient.row: inspection.sheet for patient, inspection in seen if inspection.sheet is not None}
+    left_out = {error.row: error.reason for error in reversed(left.excluded) if error.row is not None}
+    write_images_page(config, qualities, sheets, left_out)
 
 
 def _inspect(job: _Job) -> Inspection:

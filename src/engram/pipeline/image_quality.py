@@ -66,10 +66,9 @@ def _column(use: str, config: StudyConfig) -> str | None:
     return columns[0] if len(columns) == 1 else None
 
 
-def image_quality(patients: Sequence[PatientFiles], found: Sequence[Inspection]) -> list[PatientQuality]:
-    """Everybody who was measured, in the order of the manifest, with what is worth a look."""
-    measured = [(p, i.measures) for p, i in zip(patients, found, strict=True) if i.measures is not None]
-    measured.sort(key=lambda one: one[0].row)
+def image_quality(seen: Sequence[tuple[PatientFiles, Inspection]]) -> list[PatientQuality]:
+    """Everybody who was measured, in the order given, with what is worth a look."""
+    measured = [(patient, found.measures) for patient, found in seen if found.measures is not None]
     names = list(dict.fromkeys(roi.roi for _, measures in measured for roi in measures.rois))
     scores = {name: cohort_z_scores([_volume(measures, name) for _, measures in measured]) for name in names}
     qualities = []

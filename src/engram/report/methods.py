@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engram.config_windows import CT_WINDOWS_HU, PET_WINDOWS_SUV, window_name
 from engram.evaluation.results import Provenance, StudyResults
 from engram.report.formats import joined
 from engram.report.shown import Shown
@@ -91,10 +92,15 @@ def _reading(protocol: _Protocol) -> str:
 
 def _windows(protocol: _Protocol) -> list[str]:
     shown = []
-    for key, name, unit in (("ct_window_hu", "CT", "HU"), ("pet_window_suv", "PET", "SUVbw")):
+    for key, name, unit, known in (
+        ("ct_window_hu", "CT", "HU", CT_WINDOWS_HU),
+        ("pet_window_suv", "PET", "SUVbw", PET_WINDOWS_SUV),
+    ):
         window = protocol.get(key)
         if isinstance(window, list) and len(window) == 2:
-            shown.append(f"{name} from {window[0]:g} to {window[1]:g} {unit}")
+            called = window_name((window[0], window[1]), known)
+            words = f" (window '{called}')" if called is not None else ""
+            shown.append(f"{name} from {window[0]:g} to {window[1]:g} {unit}{words}")
     return [f"Grey values: {joined(shown)}."] if shown else []
 
 

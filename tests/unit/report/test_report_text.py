@@ -39,7 +39,7 @@ def test_methods_come_from_the_protocol(synthetic_demo: StudyResults) -> None:
     text = " ".join(methods.methods(synthetic_demo))
     for part in ("mini-random", "512 pixels", "superior to inferior", "every second slice", "interleaved"):
         assert part in text
-    assert "CT from -500 to 1300 HU and PET from 0 to 10 SUVbw" in text
+    assert "CT from -500 to 1300 HU (window 'bone') and PET from 0 to 10 SUVbw (window 'suv_10')" in text
     assert "ridge Cox" in text
     assert "seed 7" in text
 
