@@ -59,8 +59,8 @@ class Models(Section):
 
     families: tuple[Family, ...] = ("clinical", "image", "multimodal")
     origins: tuple[Origin, ...] | None = Field(None, description="by default all that the scans allow")
-    baselines: tuple[Baseline, ...] = Field(
-        (), description="pet_numbers: SUVmean, SUVmax, SUVpeak, MTV and TLG of each region, read by ridge Cox"
+    baselines: tuple[Baseline, ...] | None = Field(
+        None, description="rows without a memory: pet_numbers; by default all that the scans allow"
     )
 
 
@@ -203,6 +203,12 @@ class StudyConfig(Section):
         possible: tuple[Origin, ...] = ("PET", "CT", "Combined")
         possible = tuple(o for o in possible if (all(has.values()) if o == "Combined" else has[o]))
         return possible if self.models.origins is None else self.models.origins
+
+    @property
+    def baselines(self) -> tuple[Baseline, ...]:
+        """The baselines that are run: the chosen ones, or all that the scans allow."""
+        possible: tuple[Baseline, ...] = ("pet_numbers",) if "PET" in self.modalities else ()
+        return possible if self.models.baselines is None else self.models.baselines
 
     @property
     def modalities(self) -> tuple[Modality, ...]:

@@ -94,7 +94,9 @@ def test_every_read_out_has_rows_of_its_own(copy_of_finished: Finished) -> None:
     study = copy_of_finished.study
     names = ["final", "volume_map", "volume", "roi", "regions", "pointers", "scores", "area"]
     change(
-        study, embedding={"readouts": names, "quality": False}, models={"origins": ["PET"], "families": ["image"]}
+        study,
+        embedding={"readouts": names, "quality": False},
+        models={"origins": ["PET"], "families": ["image"], "baselines": []},
     )
     config = load_config(study)
     checked = check(config, workers=0, console=Silent())

@@ -56,7 +56,7 @@ def rows_of(config: StudyConfig) -> tuple[RowSpec, ...]:
     places = [(roi, origin) for roi in config.rois for origin in config.origins]
     for readout in sorted(config.embedding.readouts, key=lambda name: name != FINAL):
         rows += [_with_image(family, origin, roi, readout) for family in families for roi, origin in places]
-    if PET_NUMBERS in config.models.baselines:
+    if PET_NUMBERS in config.baselines:
         rows += [_pet_numbers(family, roi) for family in families for roi in config.rois]
     if not rows:
         raise ConfigError(

@@ -51,7 +51,8 @@ def patient_sheet(
     scan = pair.volume("CT" if pair.pet is None else "PET")
     sizes = _sizes_px(pair.grid)
     views = [_grey(plane, window, size) for plane, size in zip(_projected(scan), sizes, strict=True)]
-    for i, mask in enumerate(masks.values()):
+    # The largest first: a spine within a skeleton is drawn over it.
+    for i, mask in sorted(enumerate(masks.values()), key=lambda found: -np.count_nonzero(found[1])):
         for view, shadow in zip(views, _shadows(mask), strict=True):
             _draw(view, shadow, i % len(REGION_RGB))
     return _png(views)

@@ -15,6 +15,7 @@ from engram.cohort.summary import summarise
 from engram.config import StudyConfig
 from engram.errors import ImagingError
 from engram.evaluation.results import CohortSummary, Flow, Provenance, StudyResults, save_results
+from engram.evaluation.rows import rows_of
 from engram.evaluation.study import Evaluation, evaluate_study
 from engram.files import digest, write_text
 from engram.pipeline.console import Console
@@ -37,7 +38,7 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
         embedded = load_embedded(config, cohort.digest)
         cohort = cohort.exclude(_imaging_errors(embedded, cohort))
     check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
-    measured = load_regional_pet(config, cohort.digest) if PET_NUMBERS in config.models.baselines else None
+    measured = load_regional_pet(config, cohort.digest) if _reads_pet_numbers(config) else None
     assembled = study_table(config, cohort.records, embedded, measured)
     with console.stage("Cross-validating") as progress:
         evaluation = evaluate_study(
@@ -58,6 +59,10 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
     write_text(folder.out_of_fold, evaluation.out_of_fold.to_csv(index=False, lineterminator="\n"))
     save_results(results, folder.results)
     return results
+
+
+def _reads_pet_numbers(config: StudyConfig) -> bool:
+    return any(row.readout == PET_NUMBERS for row in rows_of(config))
 
 
 def _imaging_errors(embedded: Embedded, cohort: Cohort) -> list[ImagingError]:
@@ -120,7 +125,7 @@ def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) 
         protocol=embedded.protocol if embedded else {},
         protocol_digest=embedded.protocol_digest if embedded else None,
         rois={name: in_words(roi) for name, roi in config.rois.items()},
-        mtv_threshold=config.pet_numbers.in_words if PET_NUMBERS in config.models.baselines else None,
+        mtv_threshold=config.pet_numbers.in_words if _reads_pet_numbers(config) else None,
         training=config.training.model_dump(mode="json"),
         max_missing=config.evaluation.max_missing,
         seed=config.evaluation.seed,

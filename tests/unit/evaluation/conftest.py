@@ -22,7 +22,7 @@ def one_thread():
 
 @pytest.fixture
 def make_config():
-    """A study file's content, with fast training; sections can be replaced."""
+    """A study file's content, with fast training and without baselines; sections can be replaced."""
 
     def make(**sections):
         body = {
@@ -39,7 +39,8 @@ def make_config():
             "training": {"max_epochs": 12, "patience": 4, "inner_folds": 1, "ensemble": 1, "learning_rate": 1e-2},
             "output": Path("out"),
         }
-        return StudyConfig.model_validate(body | sections)
+        models = {"baselines": [], **sections.pop("models", {})}
+        return StudyConfig.model_validate(body | {"models": models} | sections)
 
     return make
 

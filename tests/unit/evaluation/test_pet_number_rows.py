@@ -47,6 +47,14 @@ def test_baselines_come_last_and_change_no_other_row(make_config):
     assert [row.name for row in alone][-1] == "PET numbers, spine"
 
 
+def test_they_are_run_by_default_where_a_model_sees_the_pet(make_config):
+    config = make_config(models={"baselines": None})
+    assert sum(row.readout == "pet_numbers" for row in rows_of(config)) == 2
+    for sections in ({"images": {"pet": None}}, {"models": {"baselines": None, "origins": ["CT"]}}):
+        rows = rows_of(make_config(**{"models": {"baselines": None}, **sections}))
+        assert not [row for row in rows if row.readout == "pet_numbers"]
+
+
 def test_they_are_refused_where_no_model_sees_the_pet(make_config):
     for sections in ({"images": {"pet": None}}, {"models": {**ASKED, "origins": ["CT"]}}):
         with pytest.raises(ValidationError, match="no model of this study sees the PET"):

@@ -95,3 +95,14 @@ def test_what_does_not_fit_is_refused():
         patient_sheet(pair(voxels), {"a": np.zeros((2, 2, 2), bool)}, **WINDOWS)
     with pytest.raises(ValueError, match="from low to high"):
         patient_sheet(pair(voxels), {}, pet_window_suv=(5.0, 5.0), ct_window_hu=(0.0, 1.0))
+
+
+@pytest.mark.parametrize("order", [("spine", "skeleton"), ("skeleton", "spine")])
+def test_a_region_within_another_is_drawn_over_it(order):
+    masks = {"spine": np.zeros(GRID.shape, bool), "skeleton": np.zeros(GRID.shape, bool)}
+    masks["spine"][5:35, 10:20, 20:30] = masks["skeleton"][5:35, 10:20, 20:30] = True
+    masks["skeleton"][5:8] = True
+    sheet = pixels(patient_sheet(pair(np.zeros(GRID.shape)), {name: masks[name] for name in order}, **WINDOWS))
+    sides = sheet[sheet.shape[0] // 2, : sheet.shape[1] // 2]
+    assert (sides == REGION_RGB[order.index("spine")]).all(axis=1).sum() == 2
+    assert not (sides == REGION_RGB[order.index("skeleton")]).all(axis=1).any()
