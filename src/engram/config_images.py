@@ -52,7 +52,7 @@ _SETTINGS: dict[str, dict[str, Setting]] = {
     "spine_dilated": _SPINE,
     "skeleton": _SPINE,
     "marrow": {"erode_mm": 2.0, "proximal_mm": 150.0},
-    "ct_threshold": {"threshold_hu": 125.0, "hole_cm2": 20.0, "smallest_ml": 5.0},
+    "ct_threshold": {"smooth_mm": 1.5, "threshold_hu": 125.0, "hole_cm2": 20.0, "smallest_ml": 5.0},
 }
 
 
@@ -126,6 +126,7 @@ class Roi(Section):
     include_sacrum: bool | None = Field(None, description="whether the sacrum belongs to the spine")
     erode_mm: float | None = Field(None, ge=0, description="surface of bone that is no marrow, in mm")
     proximal_mm: float | None = Field(None, ge=0, description="of humeri and femora, in mm from the joint")
+    smooth_mm: float | None = Field(None, ge=0, description="smoothing of the CT, standard deviation in mm")
     threshold_hu: float | None = Field(None, ge=0, le=3000, description="CT at least this dense is taken for bone")
     hole_cm2: float | None = Field(None, ge=0, description="largest hole of a slice that is filled")
     smallest_ml: float | None = Field(None, ge=0, description="smaller pieces are dropped")

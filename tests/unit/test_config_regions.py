@@ -14,7 +14,7 @@ from engram.config_images import Images, Region, Roi
 MAPS = {"moose-3/clin_ct_vertebrae": "spine_map", "moose-3/clin_ct_ribs": "rib_map"}
 SETTINGS = (
     "dilate_mm", "close_mm", "fill_canal", "include_sacrum", "erode_mm", "proximal_mm",
-    "threshold_hu", "hole_cm2", "smallest_ml",
+    "smooth_mm", "threshold_hu", "hole_cm2", "smallest_ml",
 )  # fmt: skip
 
 

@@ -18,17 +18,20 @@ _BLOCK_MM = 5.0  # of the body's outline and of the pieces: nothing of the size 
 _TOUCHING = np.ones((3, 3, 3), dtype=np.bool_)
 
 
-def ct_skeleton(ct: Volume, *, threshold_hu: float, hole_cm2: float, smallest_ml: float) -> Mask:
+def ct_skeleton(ct: Volume, *, smooth_mm: float, threshold_hu: float, hole_cm2: float, smallest_ml: float) -> Mask:
     """Dense voxels inside the body in pieces of at least `smallest_ml`, bool (z, y, x).
 
+    smooth_mm: standard deviation of the smoothing of each slice, without which noise of low-dose CT becomes bone.
     Holes of a slice of at most `hole_cm2` (marrow spaces, the canal) are filled; larger ones (the brain) are not.
     """
     small = coarse(ct, _BLOCK_MM)
     body = _Blocks(_body(small.voxels), small.grid, ct.grid)
     hole_pixels = hole_cm2 * 100 / (ct.grid.spacing_mm[1] * ct.grid.spacing_mm[2])
     bone = np.empty(ct.voxels.shape, dtype=np.bool_)
+    sigma = [smooth_mm / side for side in ct.grid.spacing_mm[1:]]
     for z, plane in enumerate(ct.voxels):
-        bone[z] = _without_small_holes((plane >= threshold_hu) & body.plane(z), hole_pixels)
+        dense = ndimage.gaussian_filter(plane.astype(np.float32), sigma, mode="nearest") >= threshold_hu
+        bone[z] = _without_small_holes(dense & body.plane(z), hole_pixels)
     share = coarse(Volume(bone, ct.grid), _BLOCK_MM)
     pieces = _Blocks(_large_pieces(share, smallest_ml), share.grid, ct.grid)
     for z, plane in enumerate(bone):

@@ -43,8 +43,9 @@ def _marrow(roi: Roi) -> str:
 def _approximate(roi: Roi) -> str:
     settings = roi.settings
     return (
-        f"approximate skeleton from the CT alone, no segmentation: at least {settings['threshold_hu']:g} HU, holes "
-        f"up to {settings['hole_cm2']:g} cm2 filled, pieces of at least {settings['smallest_ml']:g} mL"
+        f"approximate skeleton from the CT alone, no segmentation: at least {settings['threshold_hu']:g} HU after "
+        f"smoothing by {settings['smooth_mm']:g} mm, holes up to {settings['hole_cm2']:g} cm2 filled, pieces of at "
+        f"least {settings['smallest_ml']:g} mL"
     )
 
 

@@ -114,7 +114,7 @@ def test_maps_of_several_tasks_are_one_skeleton(write):
 
 
 def test_an_approximate_skeleton_needs_the_ct_and_no_label_map():
-    roi = {"bone (approximate)": Roi(region="ct_threshold", smallest_ml=0.1)}
+    roi = {"bone (approximate)": Roi(region="ct_threshold", smooth_mm=0.0, smallest_ml=0.1)}
     assert refused(roi).reason == "CT not given"
     hu = np.full(GRID.shape, 40.0, np.float32)
     hu[anatomy() == 29] = 700

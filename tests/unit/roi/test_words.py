@@ -32,8 +32,8 @@ from engram.roi.words import in_words
         ),
         (
             Roi(region="ct_threshold", threshold_hu=200),
-            "approximate skeleton from the CT alone, no segmentation: at least 200 HU, holes up to 20 cm2 filled, "
-            "pieces of at least 5 mL",
+            "approximate skeleton from the CT alone, no segmentation: at least 200 HU after smoothing by 1.5 mm, "
+            "holes up to 20 cm2 filled, pieces of at least 5 mL",
         ),
     ],
 )
