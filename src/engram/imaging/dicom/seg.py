@@ -19,7 +19,7 @@ from engram.errors import ImagingError
 from engram.imaging.dicom.contour_places import Floats, Slices, slices_of
 from engram.imaging.dicom.headers import quiet
 from engram.imaging.dicom.polygon import Mask
-from engram.imaging.dicom.seg_places import SAME_PLACE, Frame, place_frame
+from engram.imaging.dicom.seg_places import SAME_PLACE, Frame, functional_group, place_frame
 from engram.imaging.dicom.stack import Stack
 
 _LABEL_MAP_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"  # newer than the tables of pydicom
@@ -127,24 +127,16 @@ def _segments_of(
     between = np.unique(pixels[(pixels != 0) & (pixels != full)])
     if between.size:
         raise _MalformedError(f"fractions: {int(between[0])} of {full}, threshold them first")
-    identified = _group(own, shared, "SegmentIdentificationSequence")
+    identified = functional_group(own, shared, "SegmentIdentificationSequence")
     return [(int(identified.ReferencedSegmentNumber), pixels == full)]
 
 
 def _frame(own: Dataset, shared: Dataset, shape: tuple[int, ...]) -> Frame:
-    measures = _group(own, shared, "PixelMeasuresSequence").PixelSpacing
-    orientation = _group(own, shared, "PlaneOrientationSequence").ImageOrientationPatient
-    position = _group(own, shared, "PlanePositionSequence").ImagePositionPatient
+    measures = functional_group(own, shared, "PixelMeasuresSequence").PixelSpacing
+    orientation = functional_group(own, shared, "PlaneOrientationSequence").ImageOrientationPatient
+    position = functional_group(own, shared, "PlanePositionSequence").ImagePositionPatient
     rows, columns = shape
     return Frame(_floats(position, 3), _floats(orientation, 6), _floats(measures, 2), (rows, columns))
-
-
-def _group(own: Dataset, shared: Dataset, keyword: str) -> Dataset:
-    items = own.get(keyword) or shared.get(keyword)
-    if not items:
-        raise _MalformedError(f"a frame without {keyword}")
-    item: Dataset = items[0]
-    return item
 
 
 def _floats(values: Any, count: int) -> Floats:
@@ -157,16 +149,17 @@ def _floats(values: Any, count: int) -> Floats:
 def _paste(piece: _Piece, mask: Mask, slices: Slices, name: str, patient_id: str) -> int:
     """Set the pixels of a frame in the slice that it lies on; return the index of that slice."""
     place = place_frame(piece.frame, slices)
-    pixels = place.pixels(piece.inside)
     if not place.turned:
         how = "voxels of another size or plane"
     elif place.off_mm > SAME_PLACE * min(slices.stack.grid.spacing_mm):
         how = f"{place.off_mm:.2f} mm off the voxels"
-    elif (pixels < 0).any() or (pixels >= mask.shape[1:]).any():
-        how = "pixels beyond the images"
     else:
-        mask[place.index, pixels[:, 0], pixels[:, 1]] = True
-        return place.index
+        found, begin = place.window(piece.inside)
+        end = begin + found.shape
+        if (begin >= 0).all() and (end <= mask.shape[1:]).all():
+            mask[place.index, begin[0] : end[0], begin[1] : end[1]] |= found
+            return place.index
+        how = "pixels beyond the images"
     raise ImagingError(
         patient_id,
         "segmentation on another grid",

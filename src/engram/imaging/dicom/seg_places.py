@@ -10,11 +10,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from pydicom.dataset import Dataset
 
 from engram.imaging.dicom.contour_places import Floats, Slices
 from engram.imaging.dicom.polygon import Mask
 
 SAME_PLACE = 0.1  # of the smallest voxel side, as `engram.imaging.volume` has it for grids
+
+
+def functional_group(own: Dataset, shared: Dataset, keyword: str) -> Dataset:
+    """The item of a functional group: the frame's own, else that of all frames. Raises ValueError without one."""
+    items = own.get(keyword) or shared.get(keyword)
+    if not items:
+        raise ValueError(f"a frame without {keyword}")
+    item: Dataset = items[0]
+    return item
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +65,18 @@ class FramePlace:
         along = np.abs(self.steps)
         return bool((along.sum(axis=0) == 1).all() and (along.sum(axis=1) == 1).all())
 
-    def pixels(self, inside: Mask) -> npt.NDArray[np.int64]:
-        """(rows, columns) in the slice, (n, 2), of the pixels of the frame that are set."""
-        return np.argwhere(inside) @ self.steps + self.first
+    def window(self, inside: Mask) -> tuple[Mask, npt.NDArray[np.int64]]:
+        """The rectangle around what is set in the frame, turned as the slice is, and the pixel where it begins.
+
+        inside: of a frame that is `turned`, with a pixel set.
+        """
+        to_rows, to_columns = self.steps.sum(axis=0).tolist()
+        straight = inside if self.steps[0, 0] else inside.T
+        slice_like = straight[::to_rows, ::to_columns]
+        last = self.first + (np.array(inside.shape) - 1) @ self.steps
+        rows, columns = (np.flatnonzero(slice_like.any(axis=axis)) for axis in (1, 0))
+        begin = np.minimum(self.first, last) + np.array([rows[0], columns[0]])
+        return slice_like[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], begin
 
 
 def place_frame(frame: Frame, slices: Slices) -> FramePlace:

@@ -23,6 +23,7 @@ from engram.errors import ImagingError
 from engram.files import atomic_write, digest
 from engram.imaging.dicom.headers import quiet
 from engram.imaging.dicom.polygon import Mask
+from engram.imaging.dicom.seg_pixels import HEADER_SHAPE, header_masks, set_pixels
 from engram.imaging.dicom.segment_codes import segment_codes
 from engram.imaging.dicom.series import Series
 from engram.imaging.dicom.stack import Stack
@@ -64,10 +65,8 @@ def write_seg(
 
     stack: the slices of `series`, whose files give patient and study. Raises ImagingError where a mask is empty, a
     name is no Segment Label, or a header that DICOM asks for is missing in the series; StorageError where the file
-    cannot be written; ValueError for a mask of another shape, and for images of fewer than eight pixels.
+    cannot be written; ValueError for a mask of another shape.
     """
-    if stack.grid.shape[1] * stack.grid.shape[2] < 8:
-        raise ValueError(f"slices of {stack.grid.shape[1:]} pixels: highdicom packs fewer than eight bits wrongly")
     for name, mask in masks.items():
         if mask.shape != stack.grid.shape:
             raise ValueError(f"mask '{name}' {mask.shape} is not on a stack of {stack.grid.shape}")
@@ -102,7 +101,7 @@ def _segmentation(
     content = _content_digest(masks, series, stack, made_by, description)
     made = highdicom.seg.Segmentation(
         source_images=sources,
-        pixel_array=np.stack([mask.astype(np.uint8) for mask in masks.values()], axis=-1),
+        pixel_array=header_masks(masks),
         segmentation_type="BINARY",
         segment_descriptions=[_described(n, name, made_by) for n, name in enumerate(masks, start=1)],
         series_instance_uid=_uid(content, "series"),
@@ -118,6 +117,7 @@ def _segmentation(
         series_description=description,
         specific_character_set="ISO_IR 192",
     )
+    set_pixels(made, masks, stack)
     _settle(made, sources[0], content)
     return made
 
@@ -129,6 +129,7 @@ def _source(path: Path, stack: Stack) -> Dataset:
             setattr(header, keyword, None)
     if header.get("SliceThickness") is None:
         header.SliceThickness = stack.grid.spacing_mm[0]  # what a frame of the segmentation stands for
+    header.Rows, header.Columns = HEADER_SHAPE
     return header
 
 

@@ -73,7 +73,7 @@ def test_masks_come_back_as_they_were(tmp_path, scan):
 
 
 @settings(max_examples=10, deadline=None)
-@given(st.integers(0, 10_000), st.integers(3, 9), st.integers(3, 9), st.integers(1, 4))
+@given(st.integers(0, 10_000), st.integers(1, 9), st.integers(1, 9), st.integers(1, 4))
 def test_masks_of_any_size_come_back(tmp_path_factory, seed, rows, columns, count):
     """Frames of one bit a pixel begin anywhere in a byte."""
     folder = tmp_path_factory.mktemp("seg")
@@ -141,6 +141,7 @@ def test_what_the_file_says_of_patient_dates_and_segments(tmp_path):
     assert (made.ContentDate, made.ContentTime) == (source.SeriesDate, source.SeriesTime)
     assert (made.SeriesDescription, made.Manufacturer) == ("Regions of the CT", "Engram")
     assert "InstanceCreationDate" not in made
+    assert made.SegmentsOverlap == "YES"
     spine, skeleton, unknown = made.SegmentSequence
     assert (spine.SegmentAlgorithmType, spine.SegmentAlgorithmName) == ("AUTOMATIC", BY.algorithm)
     types = [one.SegmentedPropertyTypeCodeSequence[0] for one in (spine, skeleton, unknown)]
@@ -151,6 +152,21 @@ def test_what_the_file_says_of_patient_dates_and_segments(tmp_path):
     ]
     assert unknown.SegmentLabel == "Läsion 1"
     assert highdicom.seg.segread(path).number_of_segments == 3
+
+
+def test_masks_that_do_not_overlap_are_said_not_to(tmp_path, scan):
+    mask = _masks()["skeleton"]
+    made = pydicom.dcmread(_write({"a": mask, "b": ~mask}, scan, tmp_path / "seg.dcm"))
+    assert made.SegmentsOverlap == "NO"
+
+
+def test_another_reader_finds_the_same_voxels(tmp_path, scan):
+    masks = _masks()
+    read = highdicom.seg.segread(_write(masks, scan, tmp_path / "seg.dcm"))
+    images = [one.sop_instance_uid for one in scan[1].slices]
+    found = read.get_pixels_by_source_instance(images, assert_missing_frames_are_empty=True)
+    for n, mask in enumerate(masks.values()):
+        np.testing.assert_array_equal(found[..., n] == 1, mask)
 
 
 def test_manual_segments_name_no_algorithm(tmp_path, scan):
@@ -181,9 +197,6 @@ def test_what_cannot_be_written_is_refused(tmp_path, scan):
             _write({name: full}, scan, tmp_path / "seg.dcm")
     with pytest.raises(ValueError, match="is not on a stack"):
         _write({"a": full[1:]}, scan, tmp_path / "seg.dcm")
-    write_ct(tmp_path / "tiny", pixels=np.zeros((5, 1, 7), dtype=np.int16))
-    with pytest.raises(ValueError, match="fewer than eight"):
-        _write({"a": np.ones((5, 1, 7), dtype=bool)}, _scan(tmp_path / "tiny"), tmp_path / "seg.dcm")
     with pytest.raises(StorageError, match="could not be written"):
         _write({"a": full}, scan, scan[1].slices[0].path / "seg.dcm")
     assert not (tmp_path / "seg.dcm").exists()
@@ -275,6 +288,14 @@ def test_segments_on_other_voxels_are_refused_naming_both(tmp_path, scan, change
 def test_a_shift_within_a_tenth_of_a_voxel_is_none(tmp_path, scan):
     path = _moved(_write(_masks(), scan, tmp_path / "seg.dcm"), _shift(0, 0.1))
     _assert_same(read_segments(path, scan[1], patient_id=""), _masks())
+
+
+def test_frames_that_begin_beside_the_slices_first_pixel_are_put_where_they_lie(tmp_path, scan):
+    """As of cropped frames: what is set must be in the slices, what is empty need not be."""
+    mask = _masks()["skeleton"]
+    mask[:, :, -1] = False
+    path = _moved(_write({"skeleton": mask}, scan, tmp_path / "seg.dcm"), _shift(0, 2.5))
+    np.testing.assert_array_equal(read_segments(path, scan[1], patient_id="")["skeleton"], np.roll(mask, 1, axis=2))
 
 
 def test_segments_of_another_series_stay_with_it(tmp_path, scan):
