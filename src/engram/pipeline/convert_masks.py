@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engram.errors import ImagingError
-from engram.imaging.dicom.contours import rasterise
+from engram.files import write_json
+from engram.imaging.dicom.drawn import DrawnOn, drawn_on, read_masks
 from engram.imaging.dicom.pairing import Pairing, Scan
-from engram.imaging.dicom.rtstruct import Contours, Structures, read_structures
-from engram.imaging.dicom.seg import read_segments
 from engram.imaging.mask_grid import mask_on_grid
 from engram.imaging.write import write_nifti
 from engram.pipeline.init_tables import column_name
@@ -24,21 +22,23 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """A mask on the stack of the scan it was drawn on. file: where it was read."""
+    """A mask on the stack of the scan it was drawn on. file: where it was read. notes: of the whole file."""
 
     name: str
     mask: Mask
     scan: Scan
     file: Path
+    notes: tuple[str, ...]
 
 
 def convert_masks(pairing: Pairing, folder: Path) -> tuple[dict[str, Path], list[ImagingError]]:
-    """Write mask_<name>.nii.gz of every region; return files by name, and what could not be made.
+    """Write mask_<name>.nii.gz of every region, and masks.json with what a user should know of them.
 
-    A name that was drawn on both scans gets "_pet" where it is the PET's. Raises StorageError: disk full.
+    Returns files by name, and what could not be made. A name that was drawn on both scans gets "_pet" where it is
+    the PET's. Raises StorageError: disk full.
     """
     converter = _Converter(pairing)
-    drawn = list(converter.drawn())
+    drawn = converter.drawn()
     target = pairing.ct or pairing.pet
     masks: dict[str, Path] = {}
     names = Counter(column_name(one.name) for one in drawn)
@@ -52,6 +52,9 @@ def convert_masks(pairing: Pairing, folder: Path) -> tuple[dict[str, Path], list
             grid = target.stack.grid
             mask = one.mask if one.scan is target else mask_on_grid(one.mask, one.scan.stack.grid, grid)
             masks[name] = write_nifti(mask, grid, folder / f"mask_{name}.nii.gz")
+    if drawn:
+        notes = sorted({note for one in drawn for note in one.notes})
+        write_json(folder / "masks.json", {"masks": sorted(masks), "notes": notes})
     return masks, converter.problems
 
 
@@ -60,65 +63,40 @@ class _Converter:
     pairing: Pairing
     problems: list[ImagingError] = field(default_factory=list)
 
-    def refuse(self, reason: str, file: Path, *, value: str, mend: str) -> None:
+    def refuse(self, reason: str, file: Path, *, value: str | None, mend: str) -> None:
         self.problems.append(ImagingError(self.pairing.patient_id, reason, file=str(file), value=value, mend=mend))
 
-    def drawn(self) -> Iterator[_Drawn]:
+    def drawn(self) -> list[_Drawn]:
         """Those of the CT first."""
-        found = [
-            one for series in self.pairing.masks for file in series.files for one in self._of(file, series.modality)
-        ]
-        yield from sorted(found, key=lambda one: one.scan is not self.pairing.ct)
+        found = [one for series in self.pairing.masks for file in series.files for one in self._of(file)]
+        return sorted(found, key=lambda one: one.scan is not self.pairing.ct)
 
-    def _of(self, file: Path, modality: str) -> Iterator[_Drawn]:
+    def _of(self, file: Path) -> list[_Drawn]:
         try:
-            if modality == "SEG":
-                yield from self._segments(file)
-                return
-            structures = read_structures(file, patient_id=self.pairing.patient_id)
+            scans = self._scans(drawn_on(file, patient_id=self.pairing.patient_id))
         except ImagingError as error:
             self.problems.append(error.placed(file=str(file)))
-            return
-        for contours in structures.rois:
-            if contours.polygons and (scan := self._scan(structures, contours, file)) is not None:
-                yield from self._filled(contours, scan, file)
+            return []
+        if not scans:
+            mend = "Use it with the scan it was drawn on: series.csv says which CT and PET were taken."
+            self.refuse("mask drawn on another scan", file, value=None, mend=mend)
+            return []
+        tried = [self._read(file, scan) for scan in scans]
+        masks, problems = next((found for found in tried if not found[1]), tried[0])
+        self.problems += problems
+        return masks
 
-    def _filled(self, contours: Contours, scan: Scan, file: Path) -> Iterator[_Drawn]:
+    def _scans(self, on: DrawnOn) -> list[Scan]:
+        """The scan that a file names; where it names none, those in its frame of reference."""
+        scans = [scan for scan in (self.pairing.ct, self.pairing.pet) if scan is not None]
+        if on.series_uid is not None:
+            return [scan for scan in scans if scan.series.uid == on.series_uid]
+        return [scan for scan in scans if on.frame_of_reference_uid in (None, scan.series.frame_of_reference_uid)]
+
+    def _read(self, file: Path, scan: Scan) -> tuple[list[_Drawn], list[ImagingError]]:
         try:
-            region = rasterise(contours, scan.stack, patient_id=self.pairing.patient_id)
+            found = read_masks(file, scan.series, scan.stack, patient_id=self.pairing.patient_id)
         except ImagingError as error:
-            self.problems.append(error.placed(file=str(file)))
-        else:
-            yield _Drawn(contours.name, region.mask, scan, file)
-
-    def _scan(self, structures: Structures, contours: Contours, file: Path) -> Scan | None:
-        """The scan that a region was drawn on: the one it refers to, else the one in its frame of reference."""
-        scans = [scan for scan in (self.pairing.ct, self.pairing.pet) if scan is not None]
-        named = [scan for scan in scans if scan.series.uid == structures.referenced_series_uid]
-        frame = contours.frame_of_reference_uid
-        if named and frame in (None, named[0].series.frame_of_reference_uid):
-            return named[0]
-        if structures.referenced_series_uid is None:
-            framed = [scan for scan in scans if frame is not None and scan.series.frame_of_reference_uid == frame]
-            if framed:
-                return framed[0]
-        self.refuse(
-            "mask drawn on another scan",
-            file,
-            value=contours.name,
-            mend="Draw it on the CT or PET that was taken (series.csv), or take the scan it was drawn on.",
-        )
-        return None
-
-    def _segments(self, file: Path) -> Iterator[_Drawn]:
-        """On the CT's slices where the file lies on them, else on the PET's."""
-        scans = [scan for scan in (self.pairing.ct, self.pairing.pet) if scan is not None]
-        for i, scan in enumerate(scans):
-            try:
-                found = read_segments(file, scan.stack, patient_id=self.pairing.patient_id)
-            except ImagingError:
-                if i + 1 == len(scans):
-                    raise
-            else:
-                yield from (_Drawn(name, mask, scan, file) for name, mask in found.items())
-                return
+            return [], [error.placed(file=str(file))]
+        masks = [_Drawn(name, mask, scan, file, found.notes) for name, mask in found.masks.items()]
+        return masks, [error.placed(file=str(file)) for error in found.left]

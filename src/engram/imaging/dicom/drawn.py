@@ -130,10 +130,10 @@ def _check_frame(uid: str | None, series: Series, known: bool, what: str, path: 
             return
         reason, value = (
             "frame of reference of a mask unknown",
-            f"{what}: {uid or 'none'}; the series: {own or 'none'}",
+            f"{what}: {'none' if uid is None else 'one'} stated; the series: {'none' if own is None else 'one'}",
         )
         mend = "Nobody can tell where the mask lies in this series: use it with the one it was drawn on."
     else:
-        reason, value = "mask in another frame of reference", f"{what}: {uid}; the series: {own}"
+        reason, value = "mask in another frame of reference", what
         mend = "Its coordinates mean nothing in this series: use it with the one it was drawn on."
     raise ImagingError(patient_id, reason, file=str(path), value=value, mend=mend)

@@ -60,8 +60,8 @@ def test_another_frame_of_reference_is_no_mask_of_this_series(tmp_path):
     path = _structures(tmp_path, {"a": [square(2, 4)]}, frame=uid("another"))
     (error,) = read_masks(path, SERIES, STACK, patient_id="P01").left
     assert error.reason == "mask in another frame of reference"
-    assert uid("another") in str(error)
-    assert FRAME in str(error)
+    assert uid("another") not in str(error)
+    assert FRAME not in str(error)
 
 
 @pytest.mark.parametrize(("frame", "own"), [(None, FRAME), (FRAME, None), (None, None)])
