@@ -3,8 +3,8 @@
     python benchmarks/registration.py ../shared/data/sts
 
 For each patient folder with CT.nii.gz and PET.nii.gz: what `engram check` measures of the pair; then the PET is
-moved by 12 mm to both sides of each axis, measured again, and the best shift compared with that of before and the move.
-Prints two tables: the pairs as they are, and the errors of the moves.
+moved by 12 mm to both sides of each axis, measured again, and the best shift compared with that of before and the
+move. Prints two tables: the pairs as they are, and the errors of the moves.
 """
 
 from __future__ import annotations
