@@ -130,7 +130,9 @@ def protocol_fields(config: StudyConfig, backbone: Backbone) -> dict[str, Any]:
     # every_k with k = 1 is interleaved, and prompted through and through.
     prompting = str(protocol.fields["prompting"])
     clicks = "one point" if protocol.points == 1 else f"at most {protocol.points} points"
+    schemes = {"label_schemes": ", ".join(config.label_columns)} if config.label_columns else {}
     return {
+        **schemes,
         "prompting": f"every_k, k = {protocol.every}" if prompting == "every_k" else prompting,
         "prompt": _PROMPTS[protocol.prompt].format(mm=protocol.prompt_mm, clicks=clicks),
         "prompt_kind": protocol.prompt,

@@ -55,6 +55,8 @@ def _images(results: StudyResults) -> str:
     doubt = "" if made.untrained_weights or made.verified_weights else " (not verified)"
     regions = joined([f"{name} ({how})" for name, how in made.rois.items()])
     sentences = [f"Regions of interest: {regions}."] if made.rois else []
+    if "label_schemes" in protocol:
+        sentences.append(f"Bones are those of label maps, whose numbers were read as {protocol['label_schemes']}.")
     sentences.append(
         f"Axial slices were read with the {state} memory model {made.weights}{doubt}{_reading(protocol)}."
     )

@@ -116,3 +116,10 @@ def test_read_outs_are_words() -> None:
 )
 def test_weights_that_nobody_vouches_for_are_called_so(state: dict[str, bool], said: str) -> None:
     assert said in rendered(fields(), **state)
+
+
+def test_the_numbering_of_label_maps_is_told() -> None:
+    read_as = "label maps, whose numbers were read as totalsegmentator-2/total."
+    protocol = fields()
+    assert read_as in rendered(protocol)
+    assert "label maps" not in rendered({name: v for name, v in protocol.items() if name != "label_schemes"})
