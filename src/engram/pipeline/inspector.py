@@ -19,7 +19,7 @@ from engram.imaging.volume import Grid, Volume, read_volume
 from engram.pipeline.measures import Loaded, loaded_pair
 from engram.pipeline.patients import images_section
 from engram.roi.bones import BoneMap, Mask, merged
-from engram.roi.build import build_rois, check_region
+from engram.roi.build import RegionBuilder
 from engram.roi.masks import read_label_map, read_mask
 
 Found = TypeVar("Found")
@@ -48,10 +48,11 @@ class Inspector:
         grid = reference.grid if reference is not None else None
         masks = self._ready_masks(grid)
         bones = self._bones(grid)
-        self._regions(ct, bones, grid)
+        builder = RegionBuilder(bones, ct, grid, patient_id="")
+        self._regions(ct, bones, builder)
         if self.problems or grid is None or not self._complete():
             return None
-        masks |= self._derived(ct, bones, grid)
+        masks |= {n: builder.derived(n, roi) for n, roi in self.config.rois.items() if roi.region is not None}
         return Loaded(loaded_pair(ct, pet, aligned), pet, bones, {name: masks[name] for name in self.config.rois})
 
     def _complete(self) -> bool:
@@ -67,10 +68,6 @@ class Inspector:
                 mask = self._attempt(use, partial(read_mask, path, grid=grid, patient_id="", roi=roi))
                 found |= {roi: mask} if mask is not None else {}
         return found
-
-    def _derived(self, ct: Volume | None, bones: BoneMap | None, grid: Grid) -> dict[str, Mask]:
-        derived = {name: roi for name, roi in self.config.rois.items() if roi.region is not None}
-        return build_rois(derived, bones=bones, ct=ct, mask_paths={}, grid=grid, patient_id="")
 
     def _scan(self, use: str) -> Volume | None:
         path = self.files.get(use)
@@ -93,13 +90,13 @@ class Inspector:
                 bones = found if bones is None else merged([bones, found])
         return bones if whole else None
 
-    def _regions(self, ct: Volume | None, bones: BoneMap | None, grid: Grid | None) -> None:
+    def _regions(self, ct: Volume | None, bones: BoneMap | None, builder: RegionBuilder) -> None:
         for name, roi in self.config.rois.items():
             source = bones if roi.needs_labels else ct
             if roi.region is None or source is None:
                 continue
             use = f"labels:{next(iter(self.config.label_columns))}" if roi.needs_labels else "ct"
-            self._attempt(use, partial(check_region, name, roi, bones=bones, ct=ct, grid=grid, patient_id=""))
+            self._attempt(use, partial(builder.check, name, roi))
 
     def _label_map(self, use: str, scheme: str, grid: Grid | None) -> BoneMap | None:
         path = self.files.get(use)

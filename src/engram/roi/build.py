@@ -32,7 +32,7 @@ def build_rois(
     mask_paths: file of each ready mask, by the name of its region of interest.
     Raises ImagingError where a file is not given or unusable, or the bones of a region lie in no slice or in one.
     """
-    builder = _Builder(bones, ct, grid, patient_id)
+    builder = RegionBuilder(bones, ct, grid, patient_id)
     return {
         name: builder.derived(name, roi)
         if roi.region is not None
@@ -41,43 +41,40 @@ def build_rois(
     }
 
 
-def check_region(
-    name: str, roi: Roi, *, bones: BoneMap | None, ct: Volume | None, grid: Grid | None, patient_id: str
-) -> None:
-    """Refuse a region as `build_rois` would, without the slow steps that refuse nothing. Raises ImagingError.
+class RegionBuilder:
+    """The regions of one patient; what several share is made once.
 
-    grid: None where the scan could not be read; what needs its spacing is not checked then.
+    bones, ct: None where the patient has none. grid: None where the scan could not be read; what needs its spacing
+    cannot be made then, and is not checked.
     """
-    _Builder(bones, ct, grid, patient_id).check(name, roi)
-
-
-class _Builder:
-    """The regions of one patient; what several share is made once."""
 
     def __init__(self, bones: BoneMap | None, ct: Volume | None, grid: Grid | None, patient_id: str) -> None:
         self._given, self._ct, self._grid, self._patient_id = bones, ct, grid, patient_id
         self._spines: dict[tuple[tuple[str, float | bool], ...], Mask] = {}
+        self._made: dict[str, Mask] = {}
 
     def derived(self, name: str, roi: Roi) -> Mask:
-        """The mask of a region that is made."""
-        made = self.check(name, roi)
-        if made is not None:
-            return made
+        """The mask of a region that is made. Raises ImagingError as `check`."""
+        self.check(name, roi)
+        if name in self._made:
+            return self._made[name]
         if roi.region in ("spine_dilated", "skeleton"):
             spine = self._spine(roi)
             return spine if roi.region == "spine_dilated" else skeleton(self._bones, spine)
         dilate_mm = float(roi.settings["dilate_mm"])
         return grown_bones(self._bones, self._spacing_mm, region=str(roi.region), dilate_mm=dilate_mm)
 
-    def check(self, name: str, roi: Roi) -> Mask | None:
-        """Refuse what cannot be used; the mask, where it had to be made for that."""
+    def check(self, name: str, roi: Roi) -> None:
+        """Refuse a region that cannot be used, without the slow steps that refuse nothing. Raises ImagingError."""
+        if name in self._made:
+            return
         if roi.region == "ct_threshold":
-            return self._checked(self._approximate(roi), name)
+            self._made[name] = self._checked(self._approximate(roi), name)
+            return
         # Before dilation: a ball around bone in one slice fills many.
         self._checked(_bones_of(self._bones, roi), name)
         if roi.region == "marrow" and self._grid is not None:
-            return self._checked(self._marrow(roi), name)
-        return None
+            self._made[name] = self._checked(self._marrow(roi), name)
 
     @property
     def _bones(self) -> BoneMap:

@@ -17,8 +17,9 @@ from engram.pipeline.console import Silent
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.inspection import Inspection, column_of, image_files, inspect
 from engram.pipeline.patients import open_patient, roi_recipe
-from engram.roi import masks
+from engram.roi import build, masks
 from engram.roi.anatomy import PARTS
+from engram.roi.ct_skeleton import ct_skeleton
 
 SHAPE = (6, 12, 12)
 SPINE, RIBS = "moose-3/clin_ct_vertebrae", "moose-3/clin_ct_ribs"
@@ -100,6 +101,21 @@ def test_a_map_is_read_once_for_regions_and_parts(made: Any, monkeypatch: pytest
     assert read.count("label map") == 1
     assert found.parts is not None
     assert set(np.unique(found.parts)) == {0, PARTS.index("lumbar spine") + 1}
+
+
+def test_a_slow_region_is_made_once_by_check(made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counted(*given: Any, **settings: Any) -> Any:
+        calls.append(settings)
+        return ct_skeleton(*given, **settings)
+
+    monkeypatch.setattr(build, "ct_skeleton", counted)
+    rois = {"bone approximate": {"region": "ct_threshold", "threshold_hu": 0, "smallest_ml": 0}}
+    found = looked_at(made.config(images={}, rois=rois), tmp_path / "cache")
+    assert found.problems == ()
+    assert found.measures is not None
+    assert len(calls) == 1
 
 
 def recipe(made: Any, images: dict[str, Any] = ONE, **roi: Any) -> Any:
