@@ -64,6 +64,8 @@ def _numbers(measures: Measures) -> Iterator[Measured]:
         yield Measured("Best shift (mm)", registration.shift.distance_mm if registration.shift else None, 1)
     if measures.roi_pet and measures.bones is not None:
         yield Measured("Liver, SUVmean", measures.liver.mean if measures.liver is not None else None, 2)
+    if measures.bone_contrast is not None:
+        yield Measured("Labelled bone denser than around it (share)", measures.bone_contrast, 2)
     if measures.bones is not None:
         yield Measured("Vertebrae", float(len(measures.bones.vertebrae)), 0, compared=False)
 

@@ -30,7 +30,10 @@ def config(folder: Path, **sections) -> StudyConfig:
 
 
 def measures(*roi_pet: PetNumbers, part_pet: tuple[PetNumbers, ...] = ()) -> Measures:
-    return Measures(None, None, None, (), {}, roi_pet, part_pet)
+    return Measures(
+        alignment=None, liver=None, bones=None, bone_contrast=None, rois=(), roi_in_pet={}, roi_pet=roi_pet,
+        part_pet=part_pet,
+    )  # fmt: skip
 
 
 def patient(row: int, name: str) -> PatientFiles:
