@@ -17,6 +17,7 @@ from engram.pipeline.console import Silent
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.image_limits import broken_limits
 from engram.pipeline.measures import Measures
+from engram.roi.anatomy import PARTS
 
 SHAPE = (6, 12, 12)
 
@@ -149,6 +150,16 @@ def measured(config: StudyConfig) -> list[Measures]:
     """What is kept of each patient."""
     kept = [read_json(path) for path in RunFolder.of(config).checks.glob("*.json")]
     return [Measures.from_json(found["measures"]) for found in kept]
+
+
+def test_regions_of_interest_and_parts_are_kept_apart(made) -> None:
+    """A region of interest may have the name of a part, and be something else."""
+    config = made.config(rois={"lumbar spine": {"mask": "tumour"}, "spine": {"region": "spine_dilated"}})
+    checked(config)
+    found = measured(config)[0]
+    assert [numbers.region for numbers in found.roi_pet] == ["lumbar spine", "spine"]
+    assert [numbers.region for numbers in found.part_pet] == list(PARTS)
+    assert [roi.roi for roi in found.rois] == ["lumbar spine", "spine"]
 
 
 def test_a_study_without_ct_or_without_pet_is_measured(made) -> None:
