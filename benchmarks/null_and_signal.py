@@ -23,6 +23,7 @@ from engram.evaluation.results import RowResult, load_results
 from engram.evaluation.study import evaluate_study
 from engram.pipeline.console import Silent
 from engram.pipeline.embedded import load_embedded
+from engram.pipeline.regional_pet import load_regional_pet
 from engram.pipeline.run import run
 from engram.pipeline.study_table import study_table
 from engram.table import StudyTable
@@ -74,7 +75,8 @@ def _print_signal(studies: list[StudyConfig]) -> None:
 
 
 def _gain(rows: list[RowResult], origin: str, baseline: str) -> float:
-    with_image = [_mean(row) for row in rows if row.family == "multimodal" and row.modality == origin]
+    seen = [row for row in rows if row.family == "multimodal" and row.readout == "final"]
+    with_image = [_mean(row) for row in seen if row.modality == origin]
     (alone,) = [_mean(row) for row in rows if row.family == "clinical" and row.survival == baseline]
     return float(np.mean(with_image)) - alone
 
@@ -88,7 +90,8 @@ def _mean(row: RowResult) -> float:
 def _print_null(config: StudyConfig, permutations: int) -> None:
     cohort = read_manifest(config)
     embedded = load_embedded(config, cohort.digest)
-    table = study_table(config, [r for r in cohort.records if r.patient_id in embedded.keys], embedded).table
+    records = [record for record in cohort.records if record.patient_id in embedded.keys]
+    table = study_table(config, records, embedded, load_regional_pet(config, cohort.digest)).table
     means = np.array([_permuted(table, config, seed) for seed in range(permutations)])
     print(f"## Null: outcomes permuted {permutations} times, mean c-index over 5 folds\n")
     print(f"All rows and permutations: {means.mean():.4f} (chance 0.5). "
