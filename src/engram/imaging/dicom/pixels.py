@@ -108,6 +108,8 @@ class _Layout:
 
     def numbers(self, bits: Integers, *, hidden: bool) -> Integers:
         """Bits to numbers. hidden: whether bits beyond those stored may be set, for an old overlay lies there."""
+        if self.stored == self.allocated:
+            return bits.astype(f"i{self.allocated // 8}").astype(np.int64) if self.signed else bits
         low = bits & ((1 << self.stored) - 1)
         negative = (low >> (self.stored - 1)) & 1 if self.signed else np.zeros_like(low)
         above = bits >> self.stored
