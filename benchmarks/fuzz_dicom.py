@@ -30,6 +30,7 @@ from dicom_files import write_ct, write_pet
 TOLERANCE = 1e-3  # SUV, and HU
 _HALF_LIFE_S = 6586.2
 _FRAME_S, _AVERAGE_S = 120.0, 59.937  # of it: the moment of average count rate
+_EVEN = 1 / 3 + 1e-6  # of a gap of 3 mm: the millimetre by which `build_stack` lets slices be off their places
 _WHOLE_FILES = (
     "file cut",
     "bytes flipped",
@@ -70,7 +71,7 @@ def cases(rng: np.random.Generator, folder: Path, shared: Path | None) -> Iterat
     while True:
         for way in (*_WAYS, *_WHOLE_FILES):
             number += 1
-            fitting = [s for s in seeds if "CT" not in s.name] if "sequence" in way else seeds  # a CT has none
+            fitting = [s for s in seeds if "CT" not in s.name] if way in _OF_PET else seeds
             yield _case(rng, fitting[int(rng.integers(len(fitting)))], way, folder / f"{number:05}")
 
 
@@ -228,8 +229,9 @@ def _unseen(seed: Seed, place: Path) -> frozenset[str]:
     in_one = frozenset().union(*kept) & (_UNSEEN_IN_ONE | seed.unseen)
     in_all = frozenset.intersection(*kept) & _UNSEEN_IN_ALL if kept else frozenset()
     left = np.flatnonzero([names is not None for names in changed])
-    evenly = left.size > 2 and np.ptp(np.diff(left)) == 0 and left[1] > left[0] + 1
-    return in_one | in_all | (frozenset({"slices left at even gaps"}) if evenly else frozenset())
+    off = np.abs(left - np.linspace(left[0], left[-1], left.size)).max() if left.size > 2 else 1.0
+    evenly = off <= _EVEN and left[-1] - left[0] >= left.size
+    return in_one | in_all | (frozenset({"slices left at gaps even to 1 mm"}) if evenly else frozenset())
 
 
 def _changed(before: Path, after: Path) -> frozenset[str] | None:
@@ -271,7 +273,8 @@ _TIMES = ("TM", "DT", "DA")
 def _alter_headers(rng: np.random.Generator, place: Path, way: str) -> str:
     paths = sorted(place.iterdir())
     everywhere = way.endswith("everywhere")
-    chosen = paths if everywhere else [paths[int(rng.integers(len(paths)))]]
+    first = "first file" in way  # whose headers are taken for those of all
+    chosen = paths if everywhere else [paths[0 if first else int(rng.integers(len(paths)))]]
     with warnings.catch_warnings(), pydicom.config.disable_value_validation():
         warnings.simplefilter("ignore")
         tag, value = _alteration(rng, pydicom.dcmread(chosen[0]), way)
@@ -284,11 +287,43 @@ def _alter_headers(rng: np.random.Generator, place: Path, way: str) -> str:
 
 def _alteration(rng: np.random.Generator, dataset: Dataset, way: str) -> tuple[Any, Any]:
     """A header, and its new value; None takes it away."""
+    if "plausible" in way:
+        wanted = [e for e in dataset.iterall() if e.keyword in _OF_SUV and e.value not in (None, "")]
+        element = wanted[int(rng.integers(len(wanted)))]
+        return element.tag, _plausible(rng, element)
     wanted = [e for e in dataset.iterall() if _fits(e, way)]
     decisive = [e for e in wanted if e.keyword in _DECISIVE]
     wanted = decisive if decisive and rng.random() < 0.7 else wanted
     element = wanted[int(rng.integers(len(wanted)))]
     return element.tag, _new_value(rng, element, way)
+
+
+_OF_SUV = {  # what an SUV is made of, with the other words that may stand there
+    **dict.fromkeys(("PatientWeight", "RadionuclideTotalDose", "RadionuclideHalfLife"), ()),
+    **dict.fromkeys(("FrameReferenceTime", "DecayFactor", "ActualFrameDuration"), ()),
+    **dict.fromkeys(("SeriesTime", "AcquisitionTime", "RadiopharmaceuticalStartTime"), ()),
+    "RadiopharmaceuticalStartDateTime": (),
+    "Units": ("BQML", "GML", "CNTS", "CM2ML"),
+    "SUVType": ("BW", "LBM", "IBW", "BSA"),
+    "DecayCorrection": ("START", "ADMIN", "NONE"),
+    "CorrectedImage": ("ATTN", "DECY", "ATTN\\DECY"),
+    "CodeMeaning": ("^68^Gallium", "^11^Carbon", "^89^Zirconium"),
+}
+
+
+def _plausible(rng: np.random.Generator, element: Any) -> Any:
+    """Another value that could be: of other words, a share more or less, or a time up to two hours away."""
+    words = _OF_SUV[element.keyword]
+    if words:
+        return str(rng.choice(words))
+    if element.VR in _NUMBERS:
+        return f"{float(element.value) * float(rng.choice([0.5, 0.8, 0.95, 1.05, 1.25, 2.0])):.8g}"
+    text = str(element.value)
+    date, clock = text[:-6], text[-6:] if "." not in text else text.split(".")[0][-6:]
+    seconds = int(clock[:2]) * 3600 + int(clock[2:4]) * 60 + int(clock[4:])
+    seconds = (seconds + 60 * int(rng.integers(-120, 121))) % 86400
+    moved = f"{seconds // 3600:02}{seconds // 60 % 60:02}{seconds % 60:02}"
+    return f"{date if element.VR == 'DT' else ''}{moved}"
 
 
 _DECISIVE = {
@@ -400,7 +435,11 @@ _ALTERED = ("header taken away", "header emptied", "header of another type", "nu
 _WAYS = (
     *(f"{what} {where}" for what in (*_ALTERED, "word altered") for where in ("in one file", "everywhere")),
     "sequence doubled everywhere",
+    *("plausible value everywhere", "plausible value in the first file") * 3,
 )
+
+
+_OF_PET = ("sequence doubled everywhere", "plausible value everywhere", "plausible value in the first file")
 
 
 # Altering files
