@@ -15,13 +15,13 @@ def patients(folder: Path) -> list[ImportedPatient]:
     return [
         ImportedPatient("A", ct=one, masks={"GTV Mass": folder / "images" / "A" / "m.nii.gz"}),
         ImportedPatient(
-            "B", pet=Path("/elsewhere/b_pet.nii.gz"), labels={"totalsegmentator_v2": folder / "l.nii.gz"}
+            "B", pet=Path("/elsewhere/b_pet.nii.gz"), labels={"totalsegmentator-2/total": folder / "l.nii.gz"}
         ),
     ]
 
 
 def test_columns_are_of_all_that_anybody_has(tmp_path: Path) -> None:
-    assert image_columns(patients(tmp_path)) == ["ct", "pet", "labels_totalsegmentator_v2", "mask_GTV_Mass"]
+    assert image_columns(patients(tmp_path)) == ["ct", "pet", "labels_totalsegmentator-2_total", "mask_GTV_Mass"]
 
 
 def test_a_new_manifest_has_relative_paths_and_empty_outcomes(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_clinical_table_is_joined_and_nobody_is_dropped(tmp_path: Path) -> Non
     clinical = tmp_path / "clinical.csv"
     clinical.write_text("case,age,pfs\nC,70,3\nA,61,12\n")
     columns, rows = merged_manifest(tmp_path / "manifest.csv", patients(tmp_path), clinical, "case")
-    assert columns == ["case", "ct", "pet", "labels_totalsegmentator_v2", "mask_GTV_Mass", "age", "pfs"]
+    assert columns == ["case", "ct", "pet", "labels_totalsegmentator-2_total", "mask_GTV_Mass", "age", "pfs"]
     found = {row["case"]: row for row in rows}
     assert set(found) == {"A", "B", "C"}
     assert found["A"]["age"] == "61"
