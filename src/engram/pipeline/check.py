@@ -118,12 +118,16 @@ def _read_images(
         problems += limit_errors(patient, inspection, config)
     digests = {patient.row: inspection.digests for patient, inspection in zip(patients, found, strict=True)}
     left = cohort.exclude([*problems, *copied_scans(patients, found, config)])
-    _save_measures(patients, found, config, left)
+    _save_measures(patients, found, config, left, console)
     return left, {record.patient_id: digests[record.row] for record in left.records}
 
 
 def _save_measures(
-    patients: Sequence[PatientFiles], found: Sequence[Inspection], config: StudyConfig, left: Cohort
+    patients: Sequence[PatientFiles],
+    found: Sequence[Inspection],
+    config: StudyConfig,
+    left: Cohort,
+    console: Console,
 ) -> None:
     """Of everybody whose images could be measured, whoever is left out for another reason."""
     seen = sorted(zip(patients, found, strict=True), key=lambda one: one[0].row)
@@ -134,6 +138,8 @@ def _save_measures(
     sheets = {patient.row: inspection.sheet for patient, inspection in seen if inspection.sheet is not None}
     left_out = {error.row: error.reason for error in reversed(left.excluded) if error.row is not None}
     write_images_page(config, qualities, sheets, left_out)
+    if odd := sum(bool(quality.flags) for quality in qualities):
+        console.say(f"{odd} of {len(qualities)} patients measured are worth a look: 'flags' of image_quality.csv")
 
 
 def _inspect(job: _Job) -> Inspection:
