@@ -137,8 +137,11 @@ class _Seen:
 
 def _seen(record: PatientRecord, modalities: Sequence[Modality]) -> _Seen:
     patient, config = open_patient(record, _Worker.config), _Worker.config
-    frames = {m: to_frames(patient.pair.volume(m), window_of(config, m)) for m in modalities}
-    return _Seen(frames, patient.masks, patient.parts, patient.pair.grid.spacing_mm)
+    masks, parts, spacing_mm = patient.masks, patient.parts, patient.pair.grid.spacing_mm
+    scans = {modality: patient.pair.volume(modality) for modality in modalities}
+    del patient  # so that each scan is gone once its frames are made: of a whole body, a gibibyte
+    frames = {modality: to_frames(scans.pop(modality), window_of(config, modality)) for modality in modalities}
+    return _Seen(frames, masks, parts, spacing_mm)
 
 
 @dataclass(frozen=True)
