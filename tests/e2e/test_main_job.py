@@ -44,7 +44,7 @@ def test_results_hold_the_flow_the_rows_and_the_truth(finished: Finished) -> Non
     assert content["flow"]["pool"] == N + FAULTY
     assert [step["excluded"] for step in content["flow"]["steps"]] == [3, 1, 2]
     assert content["flow"]["analysed"] == content["cohort"]["n"] == N
-    assert [row["family"] for row in content["rows"]] == ["clinical", "clinical", "image", "multimodal"]
+    assert [row["family"] for row in content["rows"]] == ["clinical", "clinical", *2 * ["image", "multimodal"]]
     assert all(len(row["c_index"]) == len(row["true_c_index"]) == 3 for row in content["rows"])
     assert content["provenance"]["untrained_weights"] is True
 

@@ -102,11 +102,18 @@ def _scale_mm(raw: bytes) -> float:
     return _MM_PER_UNIT.get(raw[123] & 7, 1.0)
 
 
+def _finite(raw: bytes, numbers: str, start: int, field: str) -> tuple[float, ...]:
+    found = struct.unpack_from(numbers, raw, start)
+    if not np.isfinite(found).all():
+        raise ValueError(f"NaN or infinite numbers in its {field}")
+    return found
+
+
 def _sform(raw: bytes, order: str) -> Affine | None:
     if struct.unpack_from(f"{order}h", raw, 254)[0] <= 0:
         return None
     affine = np.eye(4)
-    affine[:3] = np.reshape(struct.unpack_from(f"{order}12f", raw, 280), (3, 4)) * _scale_mm(raw)
+    affine[:3] = np.reshape(_finite(raw, f"{order}12f", 280, "sform"), (3, 4)) * _scale_mm(raw)
     return affine
 
 
@@ -114,8 +121,8 @@ def _qform(raw: bytes, order: str) -> Affine | None:
     """The quaternion of the NIfTI-1 standard; pixdim[0] (qfac) = -1 flips the third axis."""
     if struct.unpack_from(f"{order}h", raw, 252)[0] <= 0:
         return None
-    qfac, *spacing = struct.unpack_from(f"{order}4f", raw, 76)
-    b, c, d, *offset = struct.unpack_from(f"{order}6f", raw, 256)
+    qfac, *spacing = _finite(raw, f"{order}4f", 76, "pixdim")
+    b, c, d, *offset = _finite(raw, f"{order}6f", 256, "qform")
     a = np.sqrt(max(0.0, 1.0 - b * b - c * c - d * d))
     rotation = np.array(
         [

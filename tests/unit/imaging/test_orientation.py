@@ -149,6 +149,18 @@ def test_contradicting_forms(tmp_path, sform, pixdim):
     assert "mm off" in error.value
 
 
+@pytest.mark.parametrize("field", ["sform", "qform", "pixdim"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_of_a_form_that_are_not_finite(tmp_path, field, value):
+    header = bytearray(nifti(marked(), sform=np.diag([2.0, 3, 4, 1]), qform_code=1))
+    struct.pack_into("<f", header, {"sform": 292, "qform": 268, "pixdim": 80}[field], value)
+    path = tmp_path / "ct.nii"
+    path.write_bytes(header)
+    error = refused(path)
+    assert error.reason == "CT unreadable"
+    assert field in error.value
+
+
 def test_agreeing_forms(tmp_path):
     path = tmp_path / "ct.nii"
     path.write_bytes(nifti(marked(), sform=np.diag([2.0, 3, 4, 1]), qform_code=1))

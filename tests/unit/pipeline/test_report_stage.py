@@ -68,7 +68,7 @@ def test_pictures_are_of_the_first_patient_or_of_nobody(
     ],
 )
 def test_the_caption_says_what_each_colour_is(made, embedding: dict[str, Any], said: str, not_said: str) -> None:
-    caption = stage._caption(made.config(embedding=embedding))
+    caption = stage._caption(made.config(embedding=embedding), "CT")
     assert said in caption
     assert not_said not in caption
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -43,9 +43,6 @@ LIMITS = (
     Limit("share_in_view", "share of the dose in view", 0.05, 1.1, "", "no more can be there than was injected"),
     Limit("suv_max", "highest SUV", 2, 500, "", "brain or bladder are above 2, no organ above some hundreds"),
     Limit("suv_high", "99.9th percentile of SUV", 0.5, 100, "", "a body fills more than a thousandth of the view"),
-    Limit(
-        "liver_suv_mean", "SUVmean of the liver", 0.6, 3.1, "", "1.87 +- 0.41 in 343 people, FDG: Liu 2019", "F-18"
-    ),
 )
 
 
@@ -69,7 +66,6 @@ class ScanFacts:
     suv_max: float
     suv_high: float
     share_in_view: float | None
-    liver_suv_mean: float | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -81,10 +77,6 @@ class ScanFacts:
     def flags(self) -> tuple[str, ...]:
         """What is outside its usual range, each a sentence with value and range."""
         return tuple(told for told in map(self._flag, LIMITS) if told)
-
-    def with_liver(self, suv_mean: float) -> ScanFacts:
-        """The same facts with the SUVmean of a liver label."""
-        return replace(self, liver_suv_mean=suv_mean)
 
     def _flag(self, limit: Limit) -> str | None:
         value = getattr(self, limit.of)
@@ -126,7 +118,7 @@ def write_scan_facts(path: Path, facts: Mapping[str, ScanFacts]) -> Path:
 
 _COLUMNS = (
     *("units", "decay_correction", "method", "nuclide", "half_life_s", "weight_kg", "dose_mbq", "dose_mbq_per_kg"),
-    *("uptake_min", "suv_max", "suv_high", "share_in_view", "liver_suv_mean"),
+    *("uptake_min", "suv_max", "suv_high", "share_in_view"),
 )
 
 

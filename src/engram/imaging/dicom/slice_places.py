@@ -122,7 +122,7 @@ class _Headers:
         """One header of all slices, (n, values)."""
         values = [getattr(one, name) for one in self.series.slices]
         for index, value in enumerate(values):
-            if value is None:
+            if value is None or value == 0:  # 0 rows or columns
                 mend = f"{AGAIN}: without this header nobody knows where the slice lies."
                 raise self._refusal("slice has no place", f"{_HEADERS[name]} missing or unreadable", mend, index)
         return np.array(values, dtype=np.float64).reshape(len(values), -1)

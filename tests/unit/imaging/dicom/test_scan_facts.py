@@ -66,13 +66,12 @@ def test_suv_without_weight_has_no_share():
 
 
 def test_sheet_of_a_cohort(tmp_path, facts):
-    odd = replace(facts, uptake_min=20.0, dose_mbq=None, notes=("one", "two")).with_liver(1.9)
+    odd = replace(facts, uptake_min=20.0, dose_mbq=None, notes=("one", "two"))
     path = write_scan_facts(tmp_path / "scan_facts.csv", {"P02": facts, "P01": odd})
     with path.open(encoding="utf-8") as stream:
         first, second = csv.DictReader(stream)
     assert (first["patient_id"], second["patient_id"]) == ("P02", "P01")
     assert (first["uptake_min"], first["dose_mbq_per_kg"], first["flags"]) == ("60", "4", "")
     assert (second["dose_mbq"], second["dose_mbq_per_kg"], second["notes"]) == ("", "", "one; two")
-    assert second["liver_suv_mean"] == "1.9"
     assert "time from injection to scan 20 min" in second["flags"]
     assert UID not in path.read_text(encoding="utf-8")
