@@ -57,7 +57,7 @@ def test_everyone_left_out_is_listed_with_a_mend(finished: Finished) -> None:
 
 def test_the_report_names_no_patient(finished: Finished) -> None:
     ids = pd.read_csv(finished.study.parent / "cohort.csv")["patient_id"]
-    for name in ("report.html", "quality.html"):
+    for name in ("report.html", "quality.html", "images.html"):
         page = (finished.results / name).read_text()
         assert not [name for name in ids if name in page]
 
