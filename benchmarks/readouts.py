@@ -50,7 +50,7 @@ def _rows(options: argparse.Namespace, seed: int) -> list[RowResult]:
     study = write_cohort(folder, settings, workers=workers)
     content = yaml.safe_load(study.read_text())
     content["rois"] = {"spine": {"region": "spine_dilated"}}
-    content["models"] = {"families": ["image"], "origins": ["PET"]}
+    content["models"] = {"families": ["image"], "origins": ["PET"], "baselines": []}
     content["embedding"] = {"weights": "untrained-mini", "readouts": list(READOUTS), "quality": False}
     chosen = folder / "readouts.yaml"
     chosen.write_text(yaml.safe_dump(content, sort_keys=False))
