@@ -9,6 +9,7 @@ import numpy.typing as npt
 import SimpleITK as sitk  # noqa: N813
 
 from engram.errors import ImagingError
+from engram.imaging.itk import resampled, to_itk
 from engram.imaging.volume import Grid, Volume
 
 Floats = npt.NDArray[np.float32]
@@ -44,7 +45,7 @@ def pet_on_ct_grid(pet: Volume, ct: Volume, *, patient_id: str) -> AlignedPet:
     # A few slices at a time: the library's own copy of a whole-body grid would take another gibibyte.
     for first in range(0, ct.grid.shape[0], _SLICES):
         slab = voxels[first : first + _SLICES]
-        slab[:] = resampled(image, _slices(ct.grid, first, len(slab)))
+        slab[:] = on_grid(image, _slices(ct.grid, first, len(slab)))
         # NaN marks what lies outside: a scan has no NaN of its own, read_volume refuses them.
         outside = np.isnan(slab)
         slab[outside] = 0.0
@@ -56,32 +57,22 @@ def pet_on_ct_grid(pet: Volume, ct: Volume, *, patient_id: str) -> AlignedPet:
 
 def itk_image(volume: Volume) -> sitk.Image:
     """The volume as an ITK image of float32, its place rounded to 0.01 mm."""
-    image = sitk.GetImageFromArray(volume.voxels.astype(np.float32, copy=False))
-    image.SetSpacing(_snapped(volume.grid.spacing_mm[::-1], _SHARE_DECIMALS))
-    image.SetOrigin(_snapped(volume.grid.origin_mm, _PLACE_DECIMALS))
-    image.SetDirection(_snapped(volume.grid.direction, _SHARE_DECIMALS))
-    return image
+    return to_itk(volume.voxels.astype(np.float32, copy=False), _snapped(volume.grid))
 
 
-def resampled(image: sitk.Image, grid: Grid) -> Floats:
+def on_grid(image: sitk.Image, grid: Grid) -> Floats:
     """The image on `grid`, float32 (z, y, x): linear between its voxel centres, NaN outside its field of view.
 
     The place of `grid` is rounded to 0.01 mm.
     """
-    resample = sitk.ResampleImageFilter()
-    resample.SetInterpolator(sitk.sitkLinear)
-    resample.SetSize(grid.shape[::-1])
-    resample.SetOutputSpacing(_snapped(grid.spacing_mm[::-1], _SHARE_DECIMALS))
-    resample.SetOutputOrigin(_snapped(grid.origin_mm, _PLACE_DECIMALS))
-    resample.SetOutputDirection(_snapped(grid.direction, _SHARE_DECIMALS))
-    resample.SetOutputPixelType(sitk.sitkFloat32)
-    resample.SetDefaultPixelValue(float("nan"))
-    array: Floats = sitk.GetArrayFromImage(resample.Execute(image))
-    return array
+    return resampled(image, _snapped(grid), linear=True, outside=float("nan"))
 
 
-def _snapped(numbers: tuple[float, ...], decimals: int) -> tuple[float, ...]:
-    return tuple(round(number, decimals) for number in numbers)
+def _snapped(grid: Grid) -> Grid:
+    z, y, x = (round(side, _SHARE_DECIMALS) for side in grid.spacing_mm)
+    ox, oy, oz = (round(place, _PLACE_DECIMALS) for place in grid.origin_mm)
+    direction = tuple(round(cosine, _SHARE_DECIMALS) for cosine in grid.direction)
+    return Grid(grid.shape, (z, y, x), (ox, oy, oz), direction)
 
 
 def _slices(grid: Grid, first: int, count: int) -> Grid:

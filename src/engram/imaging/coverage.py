@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import SimpleITK as sitk  # noqa: N813
 
+from engram.imaging.itk import resampled, to_itk
 from engram.imaging.volume import Grid
 
 _PARALLEL = 1e-3  # largest difference of direction cosines, a twentieth of a degree
@@ -85,15 +85,4 @@ def _overlaps(start: float, step: float, size: int, n: int) -> Float32:
 
 
 def _interpolated(mask: Mask, grid: Grid, target: Grid) -> Float32:
-    image = sitk.GetImageFromArray(mask.astype(np.uint8))
-    image.SetSpacing(grid.spacing_mm[::-1])
-    image.SetOrigin(grid.origin_mm)
-    image.SetDirection(grid.direction)
-    resample = sitk.ResampleImageFilter()
-    resample.SetInterpolator(sitk.sitkLinear)
-    resample.SetSize(target.shape[::-1])
-    resample.SetOutputSpacing(target.spacing_mm[::-1])
-    resample.SetOutputOrigin(target.origin_mm)
-    resample.SetOutputDirection(target.direction)
-    resample.SetOutputPixelType(sitk.sitkFloat32)
-    return np.asarray(sitk.GetArrayFromImage(resample.Execute(image)), dtype=np.float32)
+    return resampled(to_itk(mask, grid), target, linear=True)

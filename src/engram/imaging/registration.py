@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engram.imaging.align import itk_image, resampled
+from engram.imaging.align import itk_image, on_grid
 from engram.imaging.body import BODY_SUV, bounding_box, contour_dice, ct_body, pet_body
 from engram.imaging.coarse import Steps, coarse, window
 from engram.imaging.information import Scores, binned, over_shifts
@@ -64,7 +64,7 @@ class RegistrationQuality:
 def registration_quality(pet: Volume, ct: Volume) -> RegistrationQuality:
     """Measure how well a PET (SUVbw, on its own grid) lies on a CT (HU)."""
     small, small_pet = coarse(ct, STEP_MM), coarse(pet, STEP_MM)
-    body, on_ct = ct_body(small.voxels), resampled(itk_image(small_pet), small.grid)
+    body, on_ct = ct_body(small.voxels), on_grid(itk_image(small_pet), small.grid)
     dice = contour_dice(body, pet_body(on_ct, small.grid.spacing_mm), ~np.isnan(on_ct))
     shift = _best_shift(small, small_pet, bounding_box(body))
     notes = [] if dice is not None else [NO_CONTOUR]
@@ -79,7 +79,7 @@ def _best_shift(ct: Volume, pet: Volume, box: tuple[slice, ...]) -> Shift | str:
     if min(reach) < _LEAST_STEPS:
         return TOO_SHORT
     fixed = binned(ct.voxels[wide], *_CT_RANGE_HU)
-    uptake = np.sqrt(np.maximum(resampled(itk_image(pet), window(ct.grid, wide, reach)), 0))  # for it is skew
+    uptake = np.sqrt(np.maximum(on_grid(itk_image(pet), window(ct.grid, wide, reach)), 0))  # for it is skew
     scores = over_shifts(fixed, binned(uptake, 0.0, _top_suv(pet) ** 0.5), reach, _FEWEST_VOXELS)
     if np.isnan(scores[reach]):
         return TOO_FEW

@@ -6,11 +6,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk  # noqa: N813
 
 from engram.errors import StorageError
+from engram.imaging.itk import to_itk
 from engram.imaging.volume import Grid
 
 _COMPRESSION = 1  # a third of the time of the default, for files some percent larger
@@ -24,7 +24,7 @@ def write_nifti(voxels: npt.NDArray[Any], grid: Grid, path: Path) -> Path:
     """
     if voxels.shape != grid.shape:
         raise ValueError(f"voxels {voxels.shape} are not on a grid of {grid.shape}")
-    image = _image(voxels.astype(np.uint8) if voxels.dtype == np.bool_ else voxels, grid)
+    image = to_itk(voxels, grid)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # SimpleITK writes to names, not to streams: a folder beside the file is on the same disk.
@@ -38,11 +38,3 @@ def write_nifti(voxels: npt.NDArray[Any], grid: Grid, path: Path) -> Path:
             "another folder, then run the same command again: finished work is kept."
         ) from error
     return path
-
-
-def _image(voxels: npt.NDArray[Any], grid: Grid) -> sitk.Image:
-    image = sitk.GetImageFromArray(voxels)
-    image.SetSpacing(grid.spacing_mm[::-1])
-    image.SetOrigin(grid.origin_mm)
-    image.SetDirection(grid.direction)
-    return image
