@@ -10,8 +10,8 @@ from engram.table import PET_NUMBERS
 
 UNTRAINED = "Untrained weights"
 UNTRAINED_MEANING = (
-    "The image model has random weights: rows that read its memory show that the software runs, not what the method "
-    "can do."
+    "The image model has random weights: rows that read its memory show that the software runs, not what the "
+    "method can do."
 )
 UNVERIFIED = "Weights not verified"
 UNVERIFIED_MEANING = (
