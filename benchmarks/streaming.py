@@ -3,11 +3,11 @@
     python benchmarks/streaming.py [--slices 1000] [--side 512] [--tiny-slices 20] [--threads 1] [--folder FOLDER]
 
 One patient made here from a seed: CT (int16, --side x --side x --slices), PET (float32, 200 x 200 x 400) and a
-label map, a body of 500 x 500 x 1000 mm, as compressed NIfTI. Each stage runs in a process of its own, with the
-allocator's settings of Engram's workers, and does all that comes before it anew: what `check` does for a
-patient; images and both regions; frames; embeddings with the mini model; the same with a SAM 2.1 tiny (seeded
-random weights, 512 pixels) for some --tiny-slices slices of each scan and region. Peak memory is the process's
-own (getrusage), PyTorch included.
+label map, a body of 500 x 500 x 1000 mm, as compressed NIfTI, and as DICOM files of one image each. Each stage
+runs in a process of its own, with the allocator's settings of Engram's workers, and does all that comes before it
+anew: what `init` makes of the DICOM files; what `check` does for a patient; images and both regions; frames;
+embeddings with the mini model; the same with a SAM 2.1 tiny (seeded random weights, 512 pixels) for some
+--tiny-slices slices of each scan and region. Peak memory is the process's own (getrusage), PyTorch included.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+import dicom_series
 from machine import ALLOCATOR, describe, official_state, seconds
 
 WIDTH_MM, HEIGHT_MM = 500.0, 1000.0
@@ -98,6 +99,20 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     return {"seconds": took, "gib": gib, "read": told[0]}
 
 
+def _init(config: Any, record: Any) -> str:
+    del record
+    from engram.pipeline.console import Silent
+    from engram.pipeline.init import InitOptions, init
+
+    with tempfile.TemporaryDirectory() as scratch:
+        dump, study = config.folder / "dicom", Path(scratch) / "study"
+        init(InitOptions(dump, study), workers=0, console=Silent())
+        made = sum(1 for _ in study.rglob("*.nii.gz"))
+        if made != 2:
+            raise SystemExit((study / "problems.csv").read_text())
+        return f"{sum(1 for _ in dump.rglob('*.dcm'))} files"
+
+
 def _check(config: Any, record: Any) -> str:
     from engram.pipeline.inspection import inspect
 
@@ -153,6 +168,7 @@ class Stage:
 
 
 STAGES = {
+    "init": Stage("DICOM to NIfTI", "mini.yaml", _init),
     "check": Stage("read and check", "mini.yaml", _check),
     "regions": Stage("images, regions", "mini.yaml", _regions),
     "frames": Stage("images, regions, frames", "mini.yaml", _frames),
@@ -205,13 +221,21 @@ def _write_scans(folder: Path, slices: int, side: int) -> None:
         plane[:] = uptake * generator.uniform(0.8, 1.2, inside.shape)
     for name, array in (("ct", ct), ("labels", labels), ("pet", pet)):
         _write(folder / f"{name}.nii.gz", array)
+    dicom_series.write_ct(folder / "dicom" / "ct", ct, _spacing_mm(ct))
+    dicom_series.write_pet(folder / "dicom" / "pet", pet, _spacing_mm(pet))
+
+
+def _spacing_mm(array: np.ndarray) -> tuple[float, float, float]:
+    """(z, y, x)."""
+    z, y, x = array.shape
+    return HEIGHT_MM / z, WIDTH_MM / y, WIDTH_MM / x
 
 
 def _write(path: Path, array: np.ndarray) -> None:
     import SimpleITK as sitk  # noqa: N813
 
     image = sitk.GetImageFromArray(array)
-    spacing = (WIDTH_MM / array.shape[2], WIDTH_MM / array.shape[1], HEIGHT_MM / array.shape[0])
+    spacing = _spacing_mm(array)[::-1]
     image.SetSpacing(spacing)
     image.SetOrigin([side / 2 for side in spacing])  # so that both fields of view begin at one corner
     sitk.WriteImage(image, str(path), useCompression=True, compressionLevel=1)

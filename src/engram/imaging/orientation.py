@@ -79,11 +79,16 @@ def _read(path: Path, patient_id: str, what: str) -> sitk.Image:
             value=path.suffix or "no suffix",
             mend=f"Convert it to NIfTI, NRRD or MetaImage ({', '.join(SUFFIXES)}).",
         )
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    # The library warns on standard error of what is refused below, or is no fault.
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
         return sitk.ReadImage(str(path))
     except RuntimeError as error:
         last = str(error).strip().splitlines()[-1]
         raise _unreadable(path, patient_id, what, last) from error
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
 def _unreadable(path: Path, patient_id: str, what: str, value: str) -> ImagingError:

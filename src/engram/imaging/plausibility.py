@@ -12,6 +12,7 @@ from engram.imaging.volume import Volume
 MAX_SUV = 1000.0  # the bladder and injection sites stay below some hundreds; tissue in Bq/mL is in the thousands
 MIN_SUV = -5.0  # some reconstructions undershoot beside hot organs; a CT goes to -1000
 MIN_HIGHEST_SUV = 0.5  # even muscle reaches it; MBq/mL and scans scaled to small numbers do not
+MAX_HU = 40_000.0  # either way, a value is no HU beyond it: 16 bits with the usual slopes end below
 MIN_CT_RANGE_HU = 100.0  # fat to muscle alone spans 150 HU; scans scaled to 0..1 or to z-scores span less
 
 
@@ -36,9 +37,10 @@ def check_suv(pet: Volume, *, patient_id: str) -> None:
 
 
 def check_hu(ct: Volume, *, patient_id: str) -> None:
-    """Raise ImagingError where no voxel is below 0 HU (neither air nor fat), or all lie within 100 HU."""
+    """Raise ImagingError where no voxel is below 0 HU (neither air nor fat), all lie within 100 HU, or one is
+    beyond 40,000 HU."""
     lowest, highest = float(ct.voxels.min()), float(ct.voxels.max())
-    if lowest >= 0 or highest - lowest < MIN_CT_RANGE_HU:
+    if lowest >= 0 or highest - lowest < MIN_CT_RANGE_HU or max(-lowest, highest) > MAX_HU:
         raise ImagingError(
             patient_id,
             "CT is not in HU",

@@ -161,6 +161,13 @@ def test_numbers_of_a_form_that_are_not_finite(tmp_path, field, value):
     assert field in error.value
 
 
+def test_the_library_warns_nobody_of_what_is_told_in_words(tmp_path, capfd):
+    path = tmp_path / "ct.nii"
+    path.write_bytes(nifti(marked(), sform=np.diag([2.0, 3, 4, 1]) @ np.diag([1.0, 1, 1.7, 1]), qform_code=1))
+    assert refused(path).reason == "CT has contradicting orientations"
+    assert "WARNING" not in capfd.readouterr().err
+
+
 def test_agreeing_forms(tmp_path):
     path = tmp_path / "ct.nii"
     path.write_bytes(nifti(marked(), sform=np.diag([2.0, 3, 4, 1]), qform_code=1))

@@ -17,11 +17,11 @@ from engram.imaging.dicom.body_axes import body_axes
 from engram.imaging.dicom.pixels import StoredPlane, read_plane
 from engram.imaging.dicom.series import ImageSlice
 from engram.imaging.dicom.stack import Stack
+from engram.imaging.plausibility import MAX_HU
 from engram.imaging.volume import Volume
 from engram.jobs import tell_share
 
 AIR_HU = -1024.0  # padding, where the scanner measured nothing, becomes air
-MAX_HU = 40_000.0  # beyond it, a value is no HU: 16 bits with the usual slopes end below
 _UNITS_OF_HU = (None, "HU", "US")  # US: unspecified (PS3.3 C.11.1.1.2)
 _SLOPE, _INTERCEPT = "Rescale Slope (0028,1053)", "Rescale Intercept (0028,1052)"
 
