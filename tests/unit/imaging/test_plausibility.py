@@ -29,7 +29,9 @@ def test_hu():
     check_hu(volume(-120, 40), patient_id="P1")
 
 
-@pytest.mark.parametrize("values", [(0, 1024, 3000), (24, 255), (-1, 1), (-2, 6), (-1000, 40, 1e38), (-1e6, 40, 900)])
+@pytest.mark.parametrize(
+    "values", [(0, 1024, 3000), (24, 255), (-1, 1), (-2, 6), (-1000, 40, 1e38), (-1e6, 40, 900)]
+)
 def test_not_hu(values):
     with pytest.raises(ImagingError, match=r"CT is not in HU.*x\.nii.*rescale"):
         check_hu(volume(*values), patient_id="P1")
