@@ -1,7 +1,8 @@
 """The plausibility sheet: what a nuclear physician looks at before trusting the SUVs of a scan.
 
 Flags warn and exclude nobody: a scan may be unusual and right. What cannot be right is refused where SUVs are made
-(`engram.imaging.dicom.suv`) and where volumes are loaded (`engram.imaging.plausibility`).
+(`engram.imaging.dicom.suv`), by its integral (`ScanFacts.impossible`) and where volumes are loaded
+(`engram.imaging.plausibility`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from engram.files import write_text
 from engram.imaging.dicom.suv import SuvConversion
 from engram.imaging.volume import Volume
 
+MOST_SHARE_IN_VIEW = 1.5  # of the injected dose: no image holds more than 1, and scanners are calibrated to 10 %
 _ONE_OF = 1000  # voxels are higher than `suv_high`
 
 
@@ -77,6 +79,17 @@ class ScanFacts:
     def flags(self) -> tuple[str, ...]:
         """What is outside its usual range, each a sentence with value and range."""
         return tuple(told for told in map(self._flag, LIMITS) if told)
+
+    @property
+    def impossible(self) -> str | None:
+        """Why these SUVs cannot be right, in one sentence with the value; None where nothing says so."""
+        share = self.share_in_view
+        if share is None or share <= MOST_SHARE_IN_VIEW:
+            return None
+        return (
+            f"the image holds {share:.4g} times the injected dose, at most {MOST_SHARE_IN_VIEW:g}: unit, weight, "
+            "dose or times are wrong"
+        )
 
     def _flag(self, limit: Limit) -> str | None:
         value = getattr(self, limit.of)

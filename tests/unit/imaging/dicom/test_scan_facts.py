@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pet_series import UID, series
 
-from engram.imaging.dicom.scan_facts import LIMITS, ScanFacts, scan_facts, write_scan_facts
+from engram.imaging.dicom.scan_facts import LIMITS, MOST_SHARE_IN_VIEW, ScanFacts, scan_facts, write_scan_facts
 from engram.imaging.dicom.suv import suv_conversion
 from engram.imaging.volume import Grid, Volume
 
@@ -57,6 +57,15 @@ def test_what_is_not_known_is_not_flagged(facts):
     unknown = replace(facts, uptake_min=None, dose_mbq=None, weight_kg=None, share_in_view=None)
     assert unknown.dose_mbq_per_kg is None
     assert unknown.flags == ()
+
+
+def test_more_than_the_dose_is_impossible(facts):
+    told = replace(facts, share_in_view=np.nextafter(MOST_SHARE_IN_VIEW, 2)).impossible
+    assert "holds 1.5 times the injected dose" in str(told)
+    assert "holds 1000 times" in str(replace(facts, share_in_view=1000.0).impossible)  # Bq/mL taken for kBq/mL
+    assert "holds nan times" in str(replace(facts, share_in_view=float("nan")).impossible)
+    for fine in (MOST_SHARE_IN_VIEW, 1.2, 0.0, None):
+        assert replace(facts, share_in_view=fine).impossible is None
 
 
 def test_suv_without_weight_has_no_share():
