@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from engram.errors import ImagingError, Problem
+from engram.errors import ConfigError, ImagingError, Problem
 from engram.imaging.dicom.corrections import series_id
 from engram.imaging.dicom.dump import series_problem
 from engram.imaging.dicom.series import Series
@@ -23,6 +23,7 @@ MIN_OVERLAP = 0.5  # of the smaller field of view, as `engram.imaging.align` ask
 EQUAL_LENGTH = 0.95  # PET series at least so long as the longest are reconstructions of one scan
 EQUAL_OVERLAP = 0.98
 _MASKS = ("RTSTRUCT", "SEG")
+_EQUAL = "several PET series fit equally"
 
 Role = Literal["CT", "PET", "mask"]
 
@@ -30,11 +31,20 @@ Role = Literal["CT", "PET", "mask"]
 @dataclass(frozen=True)
 class PairingRules:
     """study: of several, the first (the baseline scan) or the last. ct_description, pet_description: regular
-    expressions, in any case, that Series Description must contain."""
+    expressions, in any case, that Series Description must contain. Raises ConfigError where one is none."""
 
     study: Literal["first", "last"] = "first"
     ct_description: str | None = None
     pet_description: str | None = None
+
+    def __post_init__(self) -> None:
+        for option, pattern in (("--ct", self.ct_description), ("--pet", self.pet_description)):
+            try:
+                re.compile(pattern or "")
+            except re.error as error:
+                raise ConfigError(
+                    f"{option}-description {pattern!r}: no regular expression ({error}). Write \\( for a bracket."
+                ) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +98,12 @@ class _Pairer:
 
     def pair(self) -> Pairing:
         scans = [scan for series in self.series if (scan := self._scan(series)) is not None]
-        study = self._study(scans)
+        study = self._study()
         pet = self._pet([scan for scan in scans if scan.series.modality == "PT"], study)
         ct = self._ct([scan for scan in scans if scan.series.modality == "CT"], study, pet)
         masks = self._masks(study)
+        self._tell_unusable(study, "PT", pet)
+        self._tell_unusable(study, "CT", ct)
         order = sorted(self.series, key=lambda s: (s.study_date or "", s.study_uid, s.number or 0, str(s.folder)))
         judged = tuple(self.judged[s.uid] for s in order)
         return Pairing(self.patient_id, ct, pet, masks, judged, tuple(self.problems))
@@ -128,16 +140,17 @@ class _Pairer:
             return "PET without attenuation correction"
         return series_problem(series)
 
-    def _study(self, scans: Sequence[Scan]) -> str | None:
-        """The study that is taken: the first or last that has a PET, or where none has, a CT."""
-        has_pet = {scan.series.study_uid for scan in scans if scan.series.modality == "PT"}
-        candidates = has_pet or {scan.series.study_uid for scan in scans}
-        dates = {s.study_uid: s.study_date for s in self.series if s.study_uid in candidates}
+    def _study(self) -> str | None:
+        """The study that is taken: that of a 'take: yes' line; else the first or last with a PET, or where none has
+        one, with a CT. Whether its scans can be used does not matter here: a later scan must not slip in for a
+        damaged baseline."""
+        dates = {s.study_uid: s.study_date for s in self.series if s.study_uid in self._candidates()}
+        asked = "first or last is not known" if None in dates.values() else "two are of one day"
         if len(dates) > 1 and (None in dates.values() or len(set(dates.values())) < len(dates)):
             self._problem(
                 "several studies without distinct dates",
-                value=", ".join(sorted(date or "no date" for date in dates.values())),
-                mend="Leave all but one by 'take: no' lines in the corrections table.",
+                value=f"{len(dates)} studies; {asked}",
+                mend="Leave all but one by 'take: no' lines in the corrections table, or take a series of one.",
             )
             chosen = None
         elif dates:
@@ -147,6 +160,13 @@ class _Pairer:
             chosen = None
         self._leave_other_studies(chosen, len(dates))
         return chosen
+
+    def _candidates(self) -> set[str]:
+        """Studies among which one is chosen."""
+        images = [s for s in self.series if s.slices and self._taken(s) is not False]
+        taken = {s.study_uid for s in images if self._taken(s)}
+        with_pet = {s.study_uid for s in images if s.modality == "PT"}
+        return taken or with_pet or {s.study_uid for s in images if s.modality == "CT"}
 
     def _leave_other_studies(self, chosen: str | None, count: int) -> None:
         for series in self.series:
@@ -175,7 +195,7 @@ class _Pairer:
         for scan in best:
             self._leave(scan.series, "several PET series of the study fit equally")
         self._problem(
-            "several PET series fit equally",
+            _EQUAL,
             value="; ".join(f"{series_id(s.series.uid)} '{s.series.description or ''}'" for s in best),
             mend="Choose one reconstruction for the whole cohort with --pet-description, or one series by a "
             "'take: yes' line in the corrections table.",
@@ -229,8 +249,28 @@ class _Pairer:
             self.judged[series.uid] = Judged(series, "mask", "masks of the study that was taken")
         return tuple(s for s in found if s.study_uid == study)
 
+    def _tell_unusable(self, study: str | None, modality: str, scan: Scan | None) -> None:
+        """A problem where the study has such images and none could be taken, unless one was told already."""
+        here = [s for s in self.series if s.slices and (s.study_uid, s.modality) == (study, modality)]
+        lost = [self.judged[s.uid] for s in here if self._taken(s) is not False]
+        if scan is not None or not lost or any(problem.file in _folders(lost) for problem in self.problems):
+            return
+        if modality == "PT" and any(problem.reason == _EQUAL for problem in self.problems):
+            return
+        self._problem(
+            f"no {'PET' if modality == 'PT' else 'CT'} of the study can be used",
+            value="; ".join(f"{series_id(one.series.uid)}: {one.reason}" for one in lost),
+            mend="Mend or export the series again; or leave them by 'take: no' lines in the corrections table, and "
+            "the next study of the patient is taken.",
+            file=str(lost[0].series.folder),
+        )
+
     def _problem(self, reason: str, *, value: str | None, mend: str, file: str | None = None) -> None:
         self.problems.append(ImagingError(self.patient_id, reason, mend=mend, value=value, file=file))
+
+
+def _folders(judged: Sequence[Judged]) -> set[str]:
+    return {str(one.series.folder) for one in judged}
 
 
 def _length_mm(scan: Scan) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from dicom_files import REMOVED, uid, write_ct, write_pet, write_series
 
+from engram.errors import ConfigError
 from engram.imaging.dicom.corrections import series_id
 from engram.imaging.dicom.dump import walk
 from engram.imaging.dicom.pairing import Pairing, PairingRules, pair_series
@@ -177,3 +178,50 @@ def test_a_series_that_is_no_volume_says_why(tmp_path: Path) -> None:
     ((taken, reason),) = reasons(found).values()
     assert taken is None
     assert reason
+
+
+def test_a_damaged_baseline_is_told_and_no_later_scan_slips_in(tmp_path: Path) -> None:
+    for day in ("20200102", "20210304"):
+        write_ct(tmp_path / day / "a", StudyDate=day)
+        write_pet(tmp_path / day / "b", StudyDate=day)
+    (tmp_path / "20200102" / "b" / "0003.dcm").unlink()
+    found = pair(tmp_path)
+    assert found.pet is None
+    (problem,) = found.problems
+    assert problem.reason == "no PET of the study can be used"
+    assert "missing" in (problem.value or "")
+    first = {series_id(j.series.uid): False for j in found.judged if j.series.study_date == "20200102"}
+    later = pair(tmp_path, take=first)
+    assert later.pet is not None
+    assert later.pet.series.study_date == "20210304"
+
+
+def test_a_description_that_the_baseline_lacks_is_told(tmp_path: Path) -> None:
+    write_pet(tmp_path / "a", SeriesDescription="PET TOF")
+    write_pet(tmp_path / "b", SeriesDescription="PET EARL", StudyDate="20210304")
+    found = pair(tmp_path, pet_description="EARL")
+    assert found.pet is None
+    assert [problem.reason for problem in found.problems] == ["no PET of the study can be used"]
+
+
+def test_a_series_that_the_user_takes_chooses_its_study(tmp_path: Path) -> None:
+    write_pet(tmp_path / "a")
+    write_pet(tmp_path / "b", StudyDate="20210304")
+    later = next(j.series for j in pair(tmp_path).judged if j.series.study_date == "20210304")
+    found = pair(tmp_path, take={series_id(later.uid): True})
+    assert found.pet is not None
+    assert found.pet.series.uid == later.uid
+
+
+def test_a_ct_that_is_no_volume_is_a_problem(tmp_path: Path) -> None:
+    write_ct(tmp_path / "a", count=5)
+    (tmp_path / "a" / "0003.dcm").unlink()
+    write_pet(tmp_path / "b")
+    found = pair(tmp_path)
+    assert found.pet is not None
+    assert [problem.reason for problem in found.problems] == ["no CT of the study can be used"]
+
+
+def test_a_description_that_is_no_expression_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"--pet-description 'PET \(AC': no regular expression"):
+        PairingRules(pet_description="PET (AC")
