@@ -63,7 +63,9 @@ def start_reference(series: Series, half_life_s: float, stated: datetime | None,
 def own_times(series: Series, half_life_s: float, refuse: Refusals) -> tuple[datetime, ...]:
     """When each slice counted at its average rate: what its activity belongs to where nothing was corrected (NONE).
 
-    Raises ImagingError where a slice lacks its time or duration, or acquisition times do not follow the frames.
+    Raises ImagingError where a slice lacks its time or duration, where acquisition times do not follow the frames,
+    or where all slices share one and no Frame Reference Time says that they are one bed: GE writes the time of the
+    first bed to all.
     """
     if first_acquisition(series) is None:
         raise refuse(f"{ACQUISITION_TIME} is missing", mend=_RECONSTRUCT)
@@ -77,6 +79,12 @@ def own_times(series: Series, half_life_s: float, refuse: Refusals) -> tuple[dat
     if frames.drift_s > frames.within_s:
         value = f"they drift apart by {frames.drift_s:.0f} s"
         raise refuse(f"{ACQUISITION_TIME} does not follow {FRAME_REFERENCE}", value=value, mend=_RECONSTRUCT)
+    if frames.one_time_for_all:
+        raise refuse(
+            f"{ACQUISITION_TIME} is one for all slices",
+            value=f"{frames.first.time()} for {len(frames.acquired)} slices; {FRAME_REFERENCE} is missing",
+            mend=f"It may be that of the first bed alone. {_RECONSTRUCT}",
+        )
     return frames.of_average_count_rate
 
 

@@ -57,6 +57,8 @@ def dose_decay(series: Series, half_life_s: float, stated: Stated, refuse: Refus
         injection = scan_injection(series, half_life_s, stated, refuse)
         moments: Sequence[datetime] = own_times(series, half_life_s, refuse)
         method, notes = "not decay corrected: dose decayed to each slice's own time", injection.notes
+        if any(slice_.frame_reference_s is None for slice_ in series.slices):
+            notes = (*notes, "acquisition times not cross-checked: no Frame Reference Time")
     else:
         reference = start_reference(series, half_life_s, stated.decay_reference, refuse)
         injection = scan_injection(series, half_life_s, stated, refuse)

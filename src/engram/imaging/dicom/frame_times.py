@@ -125,6 +125,11 @@ class FrameTimes:
         return 0.0 if self.reference is None else float(np.ptp(self.acquired - self.reference))
 
     @property
+    def one_time_for_all(self) -> bool:
+        """Whether slices share one Acquisition Time, and nothing says that they were measured at once."""
+        return self.reference is None and len(self.acquired) > 1 and float(np.ptp(self.acquired)) <= CLOCK_S
+
+    @property
     def _frames_start_at_reference(self) -> bool:
         assert self.decay is not None
         assert self.reference is not None

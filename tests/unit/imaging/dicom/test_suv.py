@@ -425,6 +425,24 @@ def test_not_corrected_and_not_told_when(change, told):
     assert told in refusal(slices, decay_correction="NONE", corrected=("ATTN",))
 
 
+def test_not_corrected_and_one_time_for_all_slices():
+    """Beds at 0, 200 and 400 s, of which only the first one's time is told: 4 % of the SUV of the last."""
+    asked = {"decay_correction": "NONE", "corrected": ("ATTN",)}
+    bare = [replace(s, decay_factor=None, frame_reference_s=None) for s in beds()]
+    shared = [replace(s, acquired=SCAN + timedelta(seconds=i / 10)) for i, s in enumerate(bare)]
+    told = refusal(shared, **asked)
+    assert "Acquisition Date and Time (0008,0022), (0008,0032) is one for all slices (value: 10:15:00 for 6" in told
+    assert "Take a reconstruction that is decay corrected." in told
+    one_bed = [replace(s, frame_reference_s=average_s(FRAME_S)) for s in shared]
+    for kept, starts in ((one_bed, np.arange(6) / 10), (bare, [0, 0, 200, 200, 400, 400]), (shared[:1], [0])):
+        after_s = 3600 + np.array(starts) + average_s(FRAME_S)
+        expected = ADMIN_FACTOR * 2 ** (after_s / HALF_LIFE_S)
+        found = convert(kept, **asked)
+        assert found.factors == pytest.approx(expected, rel=1e-8)
+        checked = kept[0].frame_reference_s is not None
+        assert found.notes == ("acquisition times not cross-checked: no Frame Reference Time",) * (not checked)
+
+
 # Injection
 
 DAY = timedelta(days=1)
