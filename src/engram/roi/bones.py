@@ -68,10 +68,6 @@ class BoneMap:
         found = ndimage.find_objects(self.codes, max_label=len(CODES))
         return {name: box for name, box in zip(CODES, found, strict=True) if box is not None}
 
-    def present(self) -> tuple[str, ...]:
-        """Names of the bones and organs that have voxels, in the order of CODES."""
-        return tuple(self.boxes())
-
 
 def merged(maps: Iterable[BoneMap]) -> BoneMap:
     """One map of several on one grid: where two name a voxel, the earlier has it, but a bone goes before an organ.

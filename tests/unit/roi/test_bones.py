@@ -21,7 +21,7 @@ def test_masks_by_name_and_of_every_bone():
     assert bones.mask(["skull"])[0, 0].tolist() == [True, False, False, False, True]
     assert bones.mask()[0, 0].tolist() == [True, False, False, True, True]
     assert bones.mask(["liver"]).sum() == 1
-    assert bones.present() == ("skull", "sacrum", "liver")
+    assert tuple(bones.boxes()) == ("skull", "sacrum", "liver")
     with pytest.raises(KeyError):
         bones.mask(["heart"])
 

@@ -106,7 +106,7 @@ def test_maps_of_several_tasks_are_one_skeleton(write):
         "moose-3/clin_ct_ribs": write(ribs, "r.nii.gz", spacing=(1.0, 1.0, 3.0)),
     }
     bones = read_bones(files, grid=GRID, patient_id="P9")
-    assert bones.present() == ("vertebrae_L3", "hip_left", "rib_right_12")
+    assert tuple(bones.boxes()) == ("vertebrae_L3", "hip_left", "rib_right_12")
     assert bones.mask(["vertebrae_L3"]).sum() == 64
     swapped = read_bones(dict(reversed(files.items())), grid=GRID, patient_id="P9")
     assert swapped.mask(["vertebrae_L3"]).sum() == 64 - 2 * 4 * 4

@@ -37,7 +37,7 @@ def test_structures_become_one_map(tmp_path: Path) -> None:
     scheme = "totalsegmentator-2/total"
     path = merge_structures(found[scheme], scheme, tmp_path / "out" / "a.nii.gz", patient_id="P")
     bones = read_label_map(path, grid=GRID, patient_id="P", scheme=scheme)
-    assert bones.present() == ("vertebrae_L5", "sacrum", "liver")
+    assert tuple(bones.boxes()) == ("vertebrae_L5", "sacrum", "liver")
     assert bones.mask(["sacrum"])[:, 1].all()
 
 

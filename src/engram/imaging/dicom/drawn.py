@@ -85,7 +85,7 @@ def read_masks(
 
 
 def _of_structures(path: Path, series: Series, stack: Stack, patient_id: str, only: Collection[str]) -> DrawnMasks:
-    rois = _by_name(read_structures(path, patient_id=patient_id).rois)
+    rois = _by_name(read_structures(path, patient_id=patient_id))
     masks: dict[str, Mask] = {}
     notes: list[str] = []
     left: list[ImagingError] = []

@@ -41,21 +41,8 @@ class Contours:
     polygons: tuple[Polygon, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Structures:
-    """A structure set. referenced_series_uid: of the scan it was drawn on; None where there is not one.
-
-    rois: in the order of the file.
-    """
-
-    path: Path
-    frame_of_reference_uid: str | None
-    referenced_series_uid: str | None
-    rois: tuple[Contours, ...]
-
-
-def read_structures(path: Path, *, patient_id: str) -> Structures:
-    """Read every region of an RT Structure Set.
+def read_structures(path: Path, *, patient_id: str) -> tuple[Contours, ...]:
+    """Every region of an RT Structure Set, in the order of the file.
 
     Raises ImagingError where the file is missing, cut short, no structure set, or has a region without a name, two
     of one number, contours of no region, or coordinates that are not finite triplets, as many as it states.
@@ -65,7 +52,7 @@ def read_structures(path: Path, *, patient_id: str) -> Structures:
             dataset = pydicom.dcmread(path)
             if dataset.get("SOPClassUID") != RTStructureSetStorage:
                 raise ValueError(f"SOP class {dataset.get('SOPClassUID')!s}")
-            return _structures(path, dataset)
+            return _regions(dataset)
         except (_MalformedError, ValueError, InvalidDicomError, OSError) as error:
             raise _unreadable(path, patient_id, str(error)) from error
         except Exception as error:  # pydicom raises what it meets inside a damaged file
@@ -81,7 +68,7 @@ def _unreadable(path: Path, patient_id: str, value: str) -> ImagingError:
     return ImagingError(patient_id, "structure set unreadable", file=str(path), value=value, mend=mend)
 
 
-def _structures(path: Path, dataset: Dataset) -> Structures:
+def _regions(dataset: Dataset) -> tuple[Contours, ...]:
     frames = {str(uid) for uid in (dataset.get("FrameOfReferenceUID"), *_referenced_frames(dataset)) if uid}
     frame = frames.pop() if len(frames) == 1 else None
     if "ROIContourSequence" not in dataset:
@@ -94,8 +81,7 @@ def _structures(path: Path, dataset: Dataset) -> Structures:
         raise _MalformedError("two regions of one ROI Number")
     if drawn:
         raise _MalformedError(f"contours of ROI Number {', '.join(map(str, sorted(drawn)))}, which has no name")
-    series = set(_referenced_series(dataset))
-    return Structures(path, frame, series.pop() if len(series) == 1 else None, tuple(rois))
+    return tuple(rois)
 
 
 def _drawn(dataset: Dataset) -> dict[int, tuple[Polygon, ...]]:
@@ -144,10 +130,3 @@ def _items(dataset: Dataset, keyword: str) -> list[Dataset]:
 def _referenced_frames(dataset: Dataset) -> Iterator[str | None]:
     for frame in _items(dataset, "ReferencedFrameOfReferenceSequence"):
         yield frame.get("FrameOfReferenceUID")
-
-
-def _referenced_series(dataset: Dataset) -> Iterator[str]:
-    for frame in _items(dataset, "ReferencedFrameOfReferenceSequence"):
-        for study in _items(frame, "RTReferencedStudySequence"):
-            for series in _items(study, "RTReferencedSeriesSequence"):
-                yield str(series.SeriesInstanceUID)

@@ -57,9 +57,8 @@ class SuvConversion:
     """How the voxels of a series become SUVbw.
 
     factors: (n,) float64, in the order of `Series.slices`: SUVbw = factor x (stored x slope + intercept).
-    method: one sentence. uptake_min: from injection to the start of the first frame. decay_min: from injection to
-    the moment of correction. None: neither needed nor told by the headers. notes: what was inferred or stated by
-    the user, without identifiers.
+    method: one sentence. uptake_min: from injection to the start of the first frame. None: neither needed nor told
+    by the headers. notes: what was inferred or stated by the user, without identifiers.
     """
 
     factors: Factors
@@ -71,7 +70,6 @@ class SuvConversion:
     half_life_s: float | None = None
     nuclide: str | None = None
     uptake_min: float | None = None
-    decay_min: float | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -191,7 +189,6 @@ class _Converter:
             half_life_s=half_life.value,
             nuclide=_name(nuclide, facts),
             uptake_min=decay.uptake_min,
-            decay_min=float(decay.seconds.mean()) / 60.0,
             notes=(*half_life.notes, *weight.notes, *dose.notes, *decay.notes),
         )
 

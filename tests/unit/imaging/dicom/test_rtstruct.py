@@ -25,7 +25,7 @@ STACK = stack_at([0.0, 3.0, 6.0, 9.0])
 
 def _region(tmp_path, loops, stack=STACK, **options):
     path = write_structures(tmp_path / "rs.dcm", {"lesion": loops}, **options)
-    (roi,) = read_structures(path, patient_id="P01").rois
+    (roi,) = read_structures(path, patient_id="P01")
     return rasterise(roi, stack, patient_id="P01")
 
 
@@ -190,11 +190,10 @@ def test_every_orientation_of_the_slices_gives_the_same_voxels(tmp_path):
 def test_what_the_file_says(tmp_path):
     path = write_structures(tmp_path / "rs.dcm", {"GTV 1": [square(2, 4)], "empty": []}, images=["1.2.9"])
     found = read_structures(path, patient_id="P01")
-    assert [(roi.name, roi.number, len(roi.polygons)) for roi in found.rois] == [("GTV 1", 1, 1), ("empty", 2, 0)]
-    assert found.rois[0].frame_of_reference_uid == FRAME
-    assert found.rois[0].polygons[0].image_uid == "1.2.9"
-    assert found.rois[0].polygons[0].points_mm.tolist() == [[2, 2, 0], [4, 2, 0], [4, 4, 0], [2, 4, 0]]
-    assert found.referenced_series_uid is None
+    assert [(roi.name, roi.number, len(roi.polygons)) for roi in found] == [("GTV 1", 1, 1), ("empty", 2, 0)]
+    assert found[0].frame_of_reference_uid == FRAME
+    assert found[0].polygons[0].image_uid == "1.2.9"
+    assert found[0].polygons[0].points_mm.tolist() == [[2, 2, 0], [4, 2, 0], [4, 4, 0], [2, 4, 0]]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +232,7 @@ def test_odd_coordinates_are_refused(tmp_path):
     for text in (b"2.0\\nan", b"2.0\\1e9", b"2.0\\x.y"):
         path.write_bytes(raw.replace(b"2.0\\2.0", text.ljust(7), 1))
         if text == b"2.0\\1e9":
-            assert read_structures(path, patient_id="P01").rois
+            assert read_structures(path, patient_id="P01")
             continue
         with pytest.raises(ImagingError, match="structure set unreadable"):
             read_structures(path, patient_id="P01")
@@ -255,11 +254,11 @@ def test_a_structure_set_without_one_frame_of_reference_has_none(tmp_path):
     path = write_structures(
         tmp_path / "rs.dcm", {"a": [square(2, 4)]}, frame=None, ReferencedFrameOfReferenceSequence=two
     )
-    assert read_structures(path, patient_id="P01").rois[0].frame_of_reference_uid is None
+    assert read_structures(path, patient_id="P01")[0].frame_of_reference_uid is None
     path = write_structures(
         tmp_path / "rs.dcm", {"a": []}, frame=None, FrameOfReferenceUID="1.2.3", Modality=REMOVED
     )
-    assert read_structures(path, patient_id="P01").rois[0].frame_of_reference_uid == "1.2.3"
+    assert read_structures(path, patient_id="P01")[0].frame_of_reference_uid == "1.2.3"
 
 
 def _real_stack(folder: Path) -> Stack:
@@ -280,7 +279,7 @@ def _real_stack(folder: Path) -> Stack:
 
 def _real(name: str, *, voxels: int, stack: Stack, reference: Path, corner=(0, 0, 0), path: Path) -> None:
     found = read_structures(path, patient_id="")
-    (roi,) = [roi for roi in found.rois if roi.name == name]
+    (roi,) = [roi for roi in found if roi.name == name]
     mask = rasterise(roi, stack, patient_id="").mask
     assert mask.sum() == voxels
     expected = read_oriented(reference, patient_id="", what="mask").voxels > 0
