@@ -22,20 +22,23 @@ def init(
         Literal["auto", "dicom", "moose", "nnunet", "bids"], typer.Option(help="What the folder is.")
     ] = "auto",
     patient_from: Annotated[
-        Literal["header", "folder"],
-        typer.Option(help="Patient ids: PatientID, or the first folder.", rich_help_panel=_PAIRING),
-    ] = "header",
+        Literal["header", "folder"] | None,
+        typer.Option(
+            help="Patient ids: PatientID, or the first folder.", show_default="header", rich_help_panel=_PAIRING
+        ),
+    ] = None,
     take: Annotated[
         Literal["first", "last"],
         typer.Option("--study", help="Of several studies of a patient.", rich_help_panel=_PAIRING),
     ] = "first",
     pet_description: Annotated[
         str | None,
-        typer.Option(help="Take PET series only whose description contains this.", rich_help_panel=_PAIRING),
+        typer.Option(
+            help="Take PET series only whose description contains this (regular expression, any case).",
+            rich_help_panel=_PAIRING,
+        ),
     ] = None,
-    ct_description: Annotated[
-        str | None, typer.Option(help="The same for CT; regular expressions.", rich_help_panel=_PAIRING)
-    ] = None,
+    ct_description: Annotated[str | None, typer.Option(help="The same for CT.", rich_help_panel=_PAIRING)] = None,
     channels: Annotated[
         str | None, typer.Option(help="nnU-Net channels that dataset.json does not name: '0=CT,1=PET'.")
     ] = None,

@@ -88,7 +88,8 @@ class _Converter:
         path, patient_id = self.job.folder / "pet.nii.gz", self.job.pairing.patient_id
         suv = suv_conversion(scan.series, patient_id=patient_id, corrections=self.job.corrections)
         factors = [float(factor) for factor in suv.factors]
-        sources = digest([_sources(scan.series), factors, suv.method, list(suv.notes)])
+        told = [suv.weight_kg, suv.dose_mbq, suv.half_life_s, suv.nuclide, suv.uptake_min]
+        sources = digest([_sources(scan.series), factors, suv.method, list(suv.notes), told])
         kept = _kept(path, sources)
         if kept is not None:
             return path, ScanFacts(**{**kept["facts"], "notes": tuple(kept["facts"]["notes"])})
@@ -96,6 +97,13 @@ class _Converter:
         in_order = np.array([by_path[one.path] for one in scan.stack.slices])
         volume = read_pet(scan.stack, in_order, patient_id=patient_id)
         facts = scan_facts(suv, volume)
+        if facts.impossible is not None:
+            raise ImagingError(
+                patient_id,
+                "SUV of the PET is impossible",
+                value=facts.impossible,
+                mend="Check dose, weight, times and units of the headers; state what is right in the corrections.",
+            )
         facts = replace(facts, notes=(*facts.notes, *scan.stack.notes))
         _write(path, volume, sources, {"unit": "SUVbw, g/mL", "facts": asdict(facts)})
         return path, facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,9 +42,9 @@ def convert_masks(pairing: Pairing, folder: Path) -> tuple[dict[str, Path], list
     drawn = converter.drawn()
     target = pairing.ct or pairing.pet
     masks: dict[str, Path] = {}
-    names = Counter(column_name(one.name) for one in drawn)
+    names = Counter(_name(one) for one in drawn)
     for one in drawn:
-        name = column_name(one.name)
+        name = _name(one)
         if names[name] > 1 and one.scan is pairing.pet and pairing.ct is not None:
             name += "_pet"
         if name in masks:
@@ -56,6 +57,11 @@ def convert_masks(pairing: Pairing, folder: Path) -> tuple[dict[str, Path], list
         notes = sorted({note for one in drawn for note in one.notes})
         write_json(folder / "masks.json", {"masks": sorted(masks), "notes": notes})
     return masks, converter.problems
+
+
+def _name(drawn: _Drawn) -> str:
+    """A part of a column and of a file's name; letters of other scripts do not stay."""
+    return column_name(drawn.name) or f"region_{hashlib.sha256(drawn.name.encode()).hexdigest()[:8]}"
 
 
 @dataclass

@@ -14,10 +14,19 @@ from engram.files import write_text
 from engram.imaging.dicom.pairing import PairingRules
 from engram.pipeline.console import Console
 from engram.pipeline.import_folders import FolderOptions, import_folder
-from engram.pipeline.init_dicom import DicomRules, import_dicom, read_corrections, write_scans
+from engram.pipeline.init_dicom import (
+    DicomRules,
+    import_dicom,
+    read_corrections,
+    tell_flagged,
+    tell_unused,
+    write_scans,
+    write_series,
+)
 from engram.pipeline.init_folders import convert_folders
-from engram.pipeline.init_study_file import study_text
-from engram.pipeline.init_tables import merged_manifest, write_left, write_problems, write_rows
+from engram.pipeline.init_record import InitRecord, text_digest
+from engram.pipeline.init_study_file import study_text, unused_columns
+from engram.pipeline.init_tables import image_columns, merged_manifest, write_left, write_problems, write_rows
 
 FolderLayout = Literal["moose", "nnunet", "bids"]
 Layout = Literal["auto", "dicom"] | FolderLayout
@@ -25,12 +34,15 @@ Layout = Literal["auto", "dicom"] | FolderLayout
 
 @dataclass(frozen=True)
 class InitOptions:
-    """What `engram init` is asked for. out: the folder of the new study, outside of `folder`."""
+    """What `engram init` is asked for. out: the folder of the new study, outside of `folder`.
+
+    patient_from: None takes the headers' ids, but not where one id stands for the scans of several folders.
+    """
 
     folder: Path
     out: Path
     layout: Layout = "auto"
-    patient_from: Literal["header", "folder"] = "header"
+    patient_from: Literal["header", "folder"] | None = None
     pairing: PairingRules = field(default_factory=PairingRules)
     corrections: Path | None = None
     folders: FolderOptions = field(default_factory=FolderOptions)
@@ -42,7 +54,7 @@ def init(options: InitOptions, *, workers: int, console: Console) -> Path:
     """Write manifest.csv, study.yaml and the tables beside them into `options.out`; return the study file.
 
     Run again it goes on where it was, keeps what the user wrote into the manifest, and never touches a study file
-    that is there. Raises ConfigError where folders are wrong, CohortError where there is nobody.
+    that the user has edited. Raises ConfigError where folders are wrong, CohortError where there is nobody.
     """
     _check_folders(options)
     layout = detect_layout(options.folder) if options.layout == "auto" else options.layout
@@ -64,10 +76,14 @@ def _import_files(
     if not any(_is_series(patient) for patient in found.patients):
         return found, ()
     corrections = read_corrections(options.corrections)
-    made = convert_folders(
+    converted = convert_folders(
         found.patients, options.out / "images", options.pairing, corrections, workers=workers, console=console
     )
+    made, pairings = [one for one, _ in converted], [pairing for _, pairing in converted if pairing is not None]
+    write_series(options.out / "series.csv", pairings)
     write_scans(options.out / "scans.csv", made)
+    tell_unused(corrections, pairings, options.corrections, console)
+    tell_flagged(options.out / "scans.csv", made, console)
     return Imported(tuple(one.patient for one in made), found.left), tuple(p for one in made for p in one.problems)
 
 
@@ -82,6 +98,11 @@ def _check_folders(options: InitOptions) -> None:
         raise ConfigError(
             f"{options.out}: lies inside {options.folder}, which is only ever read. Choose another --out."
         )
+    record = InitRecord.read(options.out)
+    if record is not None and record.source != _source(options.folder):
+        raise ConfigError(
+            f"{options.out}: was made from another folder. Choose another --out, or put all scans below one folder."
+        )
 
 
 def _check_anybody(imported: Imported, folder: Path, problems: Sequence[ImagingError]) -> None:
@@ -94,27 +115,44 @@ def _check_anybody(imported: Imported, folder: Path, problems: Sequence[ImagingE
 
 
 def _write(options: InitOptions, imported: Imported, problems: Sequence[ImagingError], console: Console) -> Path:
-    manifest, study = options.out / "manifest.csv", options.out / "study.yaml"
-    columns, rows = merged_manifest(manifest, imported.patients, options.clinical, options.id_column)
-    write_rows(manifest, columns, rows)
-    write_problems(options.out / "problems.csv", problems)
-    write_left(options.out / "left.csv", imported.left)
-    for problem in problems:
-        console.say(f"problem: {problem}")
-    console.say(_found(imported.patients))
-    if study.exists():
-        console.say(f"{study} is there already and was not changed")
-    else:
-        title = options.folder.resolve().name
-        text = study_text(
-            imported.patients,
-            title=title,
-            file_name=study.name,
-            manifest=manifest.name,
-            id_column=options.id_column,
+    out, patients = options.out, imported.patients
+    manifest = merged_manifest(out / "manifest.csv", patients, options.clinical, options.id_column, options.folder)
+    write_rows(out / "manifest.csv", manifest.columns, manifest.rows)
+    write_problems(out / "problems.csv", problems)
+    write_left(out / "left.csv", imported.left)
+    for line in (*(f"problem: {problem}" for problem in problems), *manifest.notes, _found(patients)):
+        console.say(line)
+    if imported.left:
+        console.say(f"{len(imported.left)} files belong to no patient: {out / 'left.csv'} says why")
+    return _write_study(options, patients, console)
+
+
+def _write_study(options: InitOptions, patients: Sequence[ImportedPatient], console: Console) -> Path:
+    """A study file that the user has edited stays as it is, and what it does not use is told."""
+    study, record = options.out / "study.yaml", InitRecord.read(options.out)
+    text = study_text(
+        patients,
+        title=options.folder.resolve().name,
+        file_name=study.name,
+        manifest="manifest.csv",
+        id_column=options.id_column,
+    )
+    written = text_digest(text)
+    if study.exists() and (record is None or text_digest(study.read_text("utf-8")) != record.study):
+        unused = unused_columns(study, image_columns(patients))
+        console.say(
+            f"{study} is yours and was not changed"
+            + (f"; it does not use these columns of the manifest: {', '.join(unused)}" if unused else "")
         )
+        written = record.study if record is not None else ""
+    else:
         write_text(study, text)
+    InitRecord(_source(options.folder), written).write(options.out)
     return study
+
+
+def _source(folder: Path) -> str:
+    return text_digest(str(folder.resolve()))
 
 
 def _found(patients: Sequence[ImportedPatient]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from engram.cohort.imported import Imported
-from engram.errors import ImagingError
+from engram.errors import ConfigError, ImagingError
 from engram.imaging.dicom.corrections import Corrections, series_id
 from engram.imaging.dicom.dump import Dump, walk
 from engram.imaging.dicom.pairing import Pairing, PairingRules, pair_series
@@ -28,9 +28,10 @@ _SERIES_COLUMNS = (
 
 @dataclass(frozen=True)
 class DicomRules:
-    """patient_from: the header's PatientID, or the first folder below the dump. corrections: a CSV, or None."""
+    """patient_from: the header's PatientID, or the first folder below the dump; None is the header's, unless one
+    id seems to stand for several people. corrections: a CSV, or None."""
 
-    patient_from: Literal["header", "folder"]
+    patient_from: Literal["header", "folder"] | None
     pairing: PairingRules
     corrections: Path | None
 
@@ -45,20 +46,22 @@ def import_dicom(
     corrections = read_corrections(rules.corrections)
     with console.stage("Reading headers") as progress:
         dump = walk(folder, workers=workers, progress=progress)
-    patients, nameless = _by_patient(dump, folder, rules.patient_from)
+    if rules.patient_from is None:
+        _check_one_person_an_id(dump, folder)
+    patients, nameless = _by_patient(dump, folder, rules.patient_from or "header")
     pairings = [
         pair_series(patient_id, series, rules.pairing, corrections.take(patient_id))
         for patient_id, series in patients.items()
     ]
-    _write_series(out / "series.csv", pairings)
+    write_series(out / "series.csv", pairings)
     images = out / "images"
     jobs = [ConversionJob(pairing, corrections, images / folder_name(pairing.patient_id)) for pairing in pairings]
     with console.stage("Converting scans") as progress:
         made = run_jobs(convert, jobs, workers=workers, progress=progress)
     write_scans(out / "scans.csv", made)
     problems = (*nameless, *(problem for converted in made for problem in converted.problems))
-    for line in corrections.unused((p.patient_id, j.series.uid) for p in pairings for j in p.judged):
-        console.say(f"{rules.corrections}, line {line.row}: speaks of no series that is here; check id and series")
+    tell_unused(corrections, pairings, rules.corrections, console)
+    tell_flagged(out / "scans.csv", made, console)
     return Imported(tuple(converted.patient for converted in made), dump.left), problems
 
 
@@ -92,12 +95,29 @@ def _by_patient(
     return dict(sorted(patients.items())), tuple(problems)
 
 
+def _check_one_person_an_id(dump: Dump, folder: Path) -> None:
+    """An anonymiser that gives everybody one id would make one patient of a whole cohort."""
+    images = [series for series in dump.series if series.slices]
+    folders = {_first_folder(series, folder) for series in images}
+    studies: dict[str, set[str]] = defaultdict(set)
+    for series in images:
+        studies[series.study_uid].add(_first_folder(series, folder))
+    if len({series.patient_id for series in images}) > 1 or len(folders) < 2 or len(studies) < 2:
+        return
+    if all(len(found) == 1 for found in studies.values()):
+        raise ConfigError(
+            f"{folder}: {len(studies)} studies in {len(folders)} folders bear one patient id. If each folder is "
+            "one person, add --patient-from folder; if all are one person, add --patient-from header."
+        )
+
+
 def _first_folder(series: Series, folder: Path) -> str:
     parts = series.files[0].relative_to(folder).parts
     return parts[0] if len(parts) > 1 else ""
 
 
-def _write_series(path: Path, pairings: Sequence[Pairing]) -> None:
+def write_series(path: Path, pairings: Sequence[Pairing]) -> None:
+    """Every series, and why it was taken or left."""
     rows = [
         {
             "patient_id": pairing.patient_id,
@@ -120,6 +140,20 @@ def _write_series(path: Path, pairings: Sequence[Pairing]) -> None:
 def write_scans(path: Path, converted: Sequence[Converted]) -> Path:
     """The plausibility sheet: one line for each PET that was converted to SUV."""
     return write_scan_facts(path, {c.patient.patient_id: c.facts for c in converted if c.facts is not None})
+
+
+def tell_unused(corrections: Corrections, pairings: Sequence[Pairing], path: Path | None, console: Console) -> None:
+    """Lines of the corrections table that speak of no series: most likely misspelt."""
+    series = [(pairing.patient_id, judged.series.uid) for pairing in pairings for judged in pairing.judged]
+    for line in corrections.unused(series):
+        console.say(f"{path}, line {line.row}: speaks of no series that is here; check id and series")
+
+
+def tell_flagged(path: Path, converted: Sequence[Converted], console: Console) -> None:
+    """How many PET scans have a fact outside its usual range."""
+    flagged = [one.patient.patient_id for one in converted if one.facts is not None and one.facts.flags]
+    if flagged:
+        console.say(f"{len(flagged)} PET scans are worth a look, '{flagged[0]}' for example: see flags in {path}")
 
 
 def read_corrections(path: Path | None) -> Corrections:

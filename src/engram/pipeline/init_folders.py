@@ -32,8 +32,9 @@ def convert_folders(
     *,
     workers: int,
     console: Console,
-) -> list[Converted]:
-    """Every patient, with NIfTI files below `images` in place of series folders, and what could not be converted.
+) -> list[tuple[Converted, Pairing | None]]:
+    """Every patient, with NIfTI files below `images` in place of series folders, what could not be converted, and
+    the choice among their series where they have any.
 
     A scan that is a NIfTI already stays where it is. Raises StorageError: disk full.
     """
@@ -42,23 +43,28 @@ def convert_folders(
         return run_jobs(_convert, jobs, workers=workers, progress=progress)
 
 
-def _convert(job: _Job) -> Converted:
+def _convert(job: _Job) -> tuple[Converted, Pairing | None]:
     patient = job.patient
     folders = {use: path for use, path in (("ct", patient.ct), ("pet", patient.pet)) if path and path.is_dir()}
     if not folders:
-        return Converted(patient, None, ())
+        return Converted(patient, None, ()), None
     series = [one for folder in folders.values() for one in walk(folder, workers=0).series]
     pairing = pair_series(patient.patient_id, series, job.rules, job.corrections.take(patient.patient_id))
     made = convert(ConversionJob(pairing, job.corrections, job.folder))
     found = {"ct": made.patient.ct, "pet": made.patient.pet}
-    lost = [_lost(pairing, folder) for use, folder in folders.items() if found[use] is None and not made.problems]
+    told = {problem.file or "" for problem in made.problems}
+    lost = [
+        _lost(pairing, folder)
+        for use, folder in folders.items()
+        if found[use] is None and not any(Path(file).is_relative_to(folder) for file in told)
+    ]
     scans = replace(
         patient,
         ct=found["ct"] if "ct" in folders else patient.ct,
         pet=found["pet"] if "pet" in folders else patient.pet,
         masks={**made.patient.masks, **patient.masks},
     )
-    return Converted(scans, made.facts, (*made.problems, *lost))
+    return Converted(scans, made.facts, (*made.problems, *lost)), pairing
 
 
 def _lost(pairing: Pairing, folder: Path) -> ImagingError:

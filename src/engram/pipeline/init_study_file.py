@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -72,3 +73,16 @@ def _rois(patients: Sequence[ImportedPatient]) -> dict[str, Any]:
     if any(patient.ct for patient in patients):
         return {"bone_approximate": {"region": "ct_threshold"}}
     return {}
+
+
+def unused_columns(study: Path, columns: Sequence[str]) -> list[str]:
+    """Columns of images that a study file does not name; none where it cannot be read."""
+    try:
+        content = yaml.safe_load(study.read_text("utf-8"))
+        images, rois = content.get("images") or {}, content.get("rois") or {}
+        labels = images.get("labels")
+        named = {images.get("ct", "ct"), images.get("pet", "pet"), *(roi.get("mask") for roi in rois.values())}
+        named |= set(labels.values()) if isinstance(labels, dict) else {labels}
+    except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
+        return []
+    return [column for column in columns if column not in named]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from engram.cohort.cells import Sheet, read_sheet
+from engram.cohort.cells import read_sheet
 from engram.cohort.imported import ImportedPatient, LeftFile
 from engram.errors import ImagingError, ManifestError, Problem
 from engram.files import write_text
@@ -27,10 +28,11 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, o
 
 
 def image_columns(patients: Sequence[ImportedPatient]) -> list[str]:
-    """ct and pet; then labels_<scheme> and mask_<name>, by name, of all that anybody has."""
+    """ct and pet where anybody has one; then labels_<scheme> and mask_<name>, by name."""
+    scans = [use for use in ("ct", "pet") if any(getattr(patient, use) for patient in patients)]
     labels = sorted({f"labels_{column_name(scheme)}" for patient in patients for scheme in patient.labels})
     masks = sorted({f"mask_{column_name(name)}" for patient in patients for name in patient.masks})
-    return ["ct", "pet", *labels, *masks]
+    return [*scans, *labels, *masks]
 
 
 def column_name(name: str) -> str:
@@ -39,30 +41,74 @@ def column_name(name: str) -> str:
     return "_".join(filter(None, kept.split("_")))
 
 
-def merged_manifest(
-    path: Path, patients: Sequence[ImportedPatient], clinical: Path | None, id_column: str
-) -> tuple[list[str], Rows]:
-    """Columns and rows of the manifest: the images of `patients`, and every cell that the user has written.
+@dataclass(frozen=True)
+class Manifest:
+    """notes: what the user should know of how tables were joined."""
 
-    clinical: a table with one row a patient, joined by id; what a manifest at `path` holds beyond it is kept.
-    Empty outcome columns are made where there is neither. Patients that only these tables know keep their row,
-    without images: the exclusion flow counts them. Raises ManifestError where an id is there twice.
+    columns: list[str]
+    rows: Rows
+    notes: tuple[str, ...] = ()
+
+
+def merged_manifest(
+    path: Path, patients: Sequence[ImportedPatient], clinical: Path | None, id_column: str, source: Path
+) -> Manifest:
+    """The images of `patients`, and every cell that the user has written.
+
+    clinical: a table with one row a patient, joined by id; a manifest at `path` wins over it, for it is the user's
+    to edit. source: the folder of the scans; cells of an earlier run that name a file of it, or one made of it, do
+    not stay. Empty outcome columns are made where there is neither table. Patients that only these tables know keep
+    their row, without images: the exclusion flow counts them. Raises ManifestError where an id is there twice.
     """
-    images = image_columns(patients)
-    tables = ([path] if path.exists() else []) + ([clinical] if clinical is not None else [])
-    written = [(table, read_sheet(table)) for table in tables]
-    columns = [id_column, *images]
-    rows: dict[str, dict[str, str]] = {}
-    for source, sheet in written:
-        columns += [name for name in sheet.columns if name not in columns]
-        for patient_id, cells in _by_id(sheet, id_column, source).items():
-            rows[patient_id] = {**rows.get(patient_id, {}), **cells}
-    if not written:
+    columns = [id_column, "ct", "pet", *(c for c in image_columns(patients) if c not in ("ct", "pet"))]
+    table = _by_id(clinical, id_column) if clinical is not None else {}
+    kept = _by_id(path, id_column) if path.exists() else {}
+    made = [folder.resolve() for folder in (path.parent / "images", path.parent / "labels", source)]
+    kept = {patient_id: _without(made, path.parent, cells) for patient_id, cells in kept.items()}
+    for sheet in (path if path.exists() else None, clinical):
+        columns += [name for name in (read_sheet(sheet).columns if sheet else ()) if name not in columns]
+    if clinical is None and not path.exists():
         columns += OUTCOME_COLUMNS
+    rows = {patient_id: {**table.get(patient_id, {}), **kept.get(patient_id, {})} for patient_id in [*kept, *table]}
     for patient in patients:
         own = {id_column: patient.patient_id, **_cells(patient, path.parent)}
         rows[patient.patient_id] = {**rows.get(patient.patient_id, {}), **own}
-    return columns, list(rows.values())
+    known = {patient.patient_id for patient in patients}
+    return Manifest(columns, list(rows.values()), tuple(_notes(table, kept, known)))
+
+
+def _notes(
+    table: Mapping[str, Mapping[str, str]], kept: Mapping[str, Mapping[str, str]], known: Collection[str]
+) -> Iterator[str]:
+    if table:
+        yield f"{len(known & table.keys())} of {len(known)} patients with scans are in the clinical table"
+        if alone := table.keys() - known:
+            yield f"{len(alone)} of its {len(table)} patients have no scan, '{min(alone)}' for example"
+    differing = sum(
+        text != table[patient_id].get(name, text)
+        for patient_id, cells in kept.items()
+        if patient_id in table
+        for name, text in cells.items()
+    )
+    if differing:
+        yield f"{differing} cells of manifest.csv differ from the clinical table: those of manifest.csv were kept"
+
+
+def _without(made: Sequence[Path], folder: Path, cells: Mapping[str, str]) -> dict[str, str]:
+    """The cells that name no file below the folders `made`."""
+    return {name: text for name, text in cells.items() if not (_is_of_init(name) and _below(made, folder / text))}
+
+
+def _is_of_init(column: str) -> bool:
+    return column in ("ct", "pet") or column.startswith(("labels_", "mask_"))
+
+
+def _below(folders: Sequence[Path], path: Path) -> bool:
+    try:
+        resolved = path.resolve()
+    except (OSError, ValueError):
+        return False
+    return any(resolved.is_relative_to(folder) for folder in folders)
 
 
 def _cells(patient: ImportedPatient, folder: Path) -> dict[str, str]:
@@ -78,7 +124,8 @@ def _relative(path: Path, folder: Path) -> str:
     return resolved.relative_to(base).as_posix() if resolved.is_relative_to(base) else str(resolved)
 
 
-def _by_id(sheet: Sheet, id_column: str, path: Path) -> dict[str, dict[str, str]]:
+def _by_id(path: Path, id_column: str) -> dict[str, dict[str, str]]:
+    sheet = read_sheet(path)
     if id_column not in sheet.columns:
         mend = f"Name the column with --id; the table has {', '.join(sheet.columns)}."
         raise ManifestError(str(path), [Problem("the table has no such column", mend, column=id_column)])

@@ -93,7 +93,9 @@ def test_run_again_it_makes_nothing_twice_and_keeps_what_was_written(tmp_path: P
     before = {path: path.stat().st_mtime_ns for path in scans}
     sheet = (tmp_path / "study" / "scans.csv").read_text()
     study.write_text(study.read_text() + "# mine\n")
-    init(options, workers=0, console=Silent())
+    console = Heard()
+    init(options, workers=0, console=console)
+    assert f"{study} is yours and was not changed" in console.lines
     assert {path: path.stat().st_mtime_ns for path in scans} == before
     assert (tmp_path / "study" / "scans.csv").read_text() == sheet
     assert study.read_text().endswith("# mine\n")
@@ -166,3 +168,46 @@ def test_records_say_what_was_done(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "study" / "images" / "A" / "pet.json").read_text())
     assert record["unit"] == "SUVbw, g/mL"
     assert record["facts"]["weight_kg"] == 70.0
+
+
+def test_a_study_file_that_nobody_edited_follows_what_is_found(tmp_path: Path) -> None:
+    dump = tmp_path / "dump"
+    write_ct(dump / "ct")
+    write_pet(dump / "pet", PatientWeight=REMOVED)
+    options = InitOptions(dump, tmp_path / "study")
+    study = init(options, workers=0, console=Silent())
+    assert "pet: null" in study.read_text()
+    table_of_corrections = tmp_path / "corrections.csv"
+    table_of_corrections.write_text("patient_id,series,field,value,source\nP01,,weight_kg,70,dose sheet\n")
+    mended = InitOptions(dump, tmp_path / "study", corrections=table_of_corrections)
+    edited = study.read_text() + "# mine\n"
+    init(mended, workers=0, console=Silent())
+    assert "pet: pet" in study.read_text()
+    study.write_text(edited)
+    console = Heard()
+    init(mended, workers=0, console=console)
+    assert any("does not use these columns of the manifest: pet" in line for line in console.lines)
+    assert study.read_text() == edited
+
+
+def test_another_folder_is_no_rerun(tmp_path: Path) -> None:
+    init(InitOptions(make_dump(tmp_path), tmp_path / "study"), workers=0, console=Silent())
+    other = make_dump(tmp_path / "other")
+    with pytest.raises(ConfigError, match="made from another folder"):
+        init(InitOptions(other, tmp_path / "study"), workers=0, console=Silent())
+
+
+def test_one_id_for_people_in_several_folders_is_asked_about(tmp_path: Path) -> None:
+    for name, day in {"x": "20200102", "y": "20210304"}.items():
+        write_pet(tmp_path / "dump" / name, PatientID="ANONYMOUS", StudyDate=day)
+    with pytest.raises(ConfigError, match=r"bear one patient id.*--patient-from folder"):
+        init(InitOptions(tmp_path / "dump", tmp_path / "study"), workers=0, console=Silent())
+    init(InitOptions(tmp_path / "dump", tmp_path / "study", patient_from="header"), workers=0, console=Silent())
+    assert len(table(tmp_path / "study" / "manifest.csv")) == 1
+
+
+def test_an_integral_above_the_dose_is_no_suv(tmp_path: Path) -> None:
+    dump = tmp_path / "dump"
+    write_pet(dump, pixels=np.full((5, 40, 40), 30000, np.int16), PixelSpacing=[30.0, 30.0], gap_mm=30.0)
+    with pytest.raises(CohortError, match=r"SUV of the PET is impossible.*times the injected dose"):
+        init(InitOptions(dump, tmp_path / "study"), workers=0, console=Silent())

@@ -58,5 +58,25 @@ def test_a_moose_series_that_is_no_volume_is_told(tmp_path: Path) -> None:
     with (study.parent / "problems.csv").open(newline="") as stream:
         (problem,) = csv.DictReader(stream)
     assert problem["patient_id"] == "S1"
-    assert problem["reason"] == "no scan in this folder of DICOM files"
+    assert problem["reason"] == "no CT of the study can be used"
     assert problem["value"]
+
+
+def test_each_series_of_a_moose_subject_is_told(tmp_path: Path) -> None:
+    subjects, corrections = tmp_path / "scans", tmp_path / "corrections.csv"
+    write_ct(subjects / "S1" / "CT_1", RescaleType="OD")
+    write_pet(subjects / "S1" / "PT_1")
+    (subjects / "S1" / "PT_1" / "0003.dcm").unlink()
+    nifti(subjects / "S2" / "CT_2.nii.gz")
+    corrections.write_text("patient_id,series,field,value,source\nS9,,weight_kg,70,sheet\n")
+    told: list[str] = []
+    console = Silent()
+    console.say = told.append  # type: ignore[method-assign]
+    options = InitOptions(subjects, tmp_path / "study", "moose", corrections=corrections)
+    study = init(options, workers=0, console=console)
+    with (study.parent / "problems.csv").open(newline="") as stream:
+        problems = list(csv.DictReader(stream))
+    assert len(problems) == 2
+    assert "PET" in problems[0]["reason"] + problems[1]["reason"]
+    assert any("line 2: speaks of no series" in line for line in told)
+    assert (study.parent / "series.csv").read_text().count("S1") >= 2

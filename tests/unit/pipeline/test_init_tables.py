@@ -25,7 +25,8 @@ def test_columns_are_of_all_that_anybody_has(tmp_path: Path) -> None:
 
 
 def test_a_new_manifest_has_relative_paths_and_empty_outcomes(tmp_path: Path) -> None:
-    columns, rows = merged_manifest(tmp_path / "manifest.csv", patients(tmp_path), None, "patient_id")
+    made = merged_manifest(tmp_path / "manifest.csv", patients(tmp_path), None, "patient_id", tmp_path / "dump")
+    columns, rows = made.columns, made.rows
     assert columns[0] == "patient_id"
     assert columns[-2:] == ["time_months", "event"]
     assert rows[0]["ct"] == "images/A/ct.nii.gz"
@@ -36,7 +37,12 @@ def test_a_new_manifest_has_relative_paths_and_empty_outcomes(tmp_path: Path) ->
 def test_a_clinical_table_is_joined_and_nobody_is_dropped(tmp_path: Path) -> None:
     clinical = tmp_path / "clinical.csv"
     clinical.write_text("case,age,pfs\nC,70,3\nA,61,12\n")
-    columns, rows = merged_manifest(tmp_path / "manifest.csv", patients(tmp_path), clinical, "case")
+    made = merged_manifest(tmp_path / "manifest.csv", patients(tmp_path), clinical, "case", tmp_path / "dump")
+    columns, rows = made.columns, made.rows
+    assert made.notes == (
+        "1 of 2 patients with scans are in the clinical table",
+        "1 of its 2 patients have no scan, 'C' for example",
+    )
     assert columns == ["case", "ct", "pet", "labels_totalsegmentator-2_total", "mask_GTV_Mass", "age", "pfs"]
     found = {row["case"]: row for row in rows}
     assert set(found) == {"A", "B", "C"}
@@ -47,11 +53,13 @@ def test_a_clinical_table_is_joined_and_nobody_is_dropped(tmp_path: Path) -> Non
 
 def test_what_the_user_wrote_into_the_manifest_stays(tmp_path: Path) -> None:
     manifest = tmp_path / "manifest.csv"
-    columns, rows = merged_manifest(manifest, patients(tmp_path), None, "patient_id")
+    made = merged_manifest(manifest, patients(tmp_path), None, "patient_id", tmp_path / "dump")
+    columns, rows = made.columns, made.rows
     rows[0] |= {"time_months": "7.5", "event": "1", "note": "said 'hello', twice"}
     write_rows(manifest, [*columns, "note"], rows)
-    again, kept = merged_manifest(manifest, patients(tmp_path)[:1], None, "patient_id")
-    assert "note" in again
+    again = merged_manifest(manifest, patients(tmp_path)[:1], None, "patient_id", tmp_path / "dump")
+    kept = again.rows
+    assert "note" in again.columns
     assert kept[0]["time_months"] == "7.5"
     assert kept[0]["note"] == "said 'hello', twice"
     assert [row["patient_id"] for row in kept] == ["A", "B"]
@@ -62,7 +70,7 @@ def test_ids_that_are_missing_or_there_twice_are_refused(tmp_path: Path, text: s
     clinical = tmp_path / "clinical.csv"
     clinical.write_text(text)
     with pytest.raises(ManifestError):
-        merged_manifest(tmp_path / "manifest.csv", patients(tmp_path), clinical, "patient_id")
+        merged_manifest(tmp_path / "manifest.csv", patients(tmp_path), clinical, "patient_id", tmp_path)
 
 
 def test_names_become_columns_and_folders(tmp_path: Path) -> None:
@@ -73,3 +81,32 @@ def test_names_become_columns_and_folders(tmp_path: Path) -> None:
     assert not odd.startswith(".")
     assert folder_name("a b") != folder_name("a_b")
     assert folder_name("..") not in (".", "..", "")
+
+
+def test_a_manifest_wins_over_the_clinical_table_and_it_is_said(tmp_path: Path) -> None:
+    manifest, clinical = tmp_path / "manifest.csv", tmp_path / "clinical.csv"
+    clinical.write_text("patient_id,time,event\nA,10,0\nB,20,1\n")
+    manifest.write_text("patient_id,ct,pet,time,event\nA,,,14.5,1\nB,,,20,1\n")
+    made = merged_manifest(manifest, patients(tmp_path), clinical, "patient_id", tmp_path / "dump")
+    assert [(row["time"], row["event"]) for row in made.rows] == [("14.5", "1"), ("20", "1")]
+    assert (
+        made.notes[-1] == "2 cells of manifest.csv differ from the clinical table: those of manifest.csv were kept"
+    )
+
+
+def test_files_of_an_earlier_run_do_not_stay_and_those_of_the_user_do(tmp_path: Path) -> None:
+    manifest, dump = tmp_path / "manifest.csv", tmp_path / "dump"
+    manifest.write_text(
+        "patient_id,ct,pet,mask_old,mask_mine,labels_x\n"
+        f"A,images/A/ct.nii.gz,images/A/pet.nii.gz,images/A/old.nii.gz,mine/a.nii.gz,{dump / 'l.nii.gz'}\n"
+        "Z,images/Z/ct.nii.gz,,images/Z/old.nii.gz,,\n"
+    )
+    rows = {
+        r["patient_id"]: r for r in merged_manifest(manifest, patients(tmp_path)[:1], None, "patient_id", dump).rows
+    }
+    assert rows["A"]["ct"] == "images/A/ct.nii.gz"
+    assert rows["A"]["pet"] == ""
+    assert "mask_old" not in rows["A"]
+    assert "labels_x" not in rows["A"]
+    assert rows["A"]["mask_mine"] == "mine/a.nii.gz"
+    assert rows["Z"] == {"patient_id": "Z"}

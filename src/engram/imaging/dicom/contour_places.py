@@ -13,6 +13,7 @@ from engram.imaging.dicom.rtstruct import Contours, Polygon
 from engram.imaging.dicom.stack import Stack
 
 UNSAID = 0.1  # of the gap between slices: what a contour may be bent, or off its slice, without a word
+FARTHEST = 0.25  # of the gap: a contour farther from the plane of every slice was drawn on other slices
 ROUNDING = 1e-3  # pixels or mm
 
 Floats = npt.NDArray[np.float64]
@@ -53,7 +54,7 @@ def slices_of(stack: Stack) -> Slices:
 
 
 def place(contours: Contours, slices: Slices, *, patient_id: str) -> list[Placed]:
-    """Each polygon on the slice whose plane is nearest, less than half a gap away.
+    """Each polygon on the slice whose plane is nearest, no more than a quarter of the gap away.
 
     Raises ImagingError where one is not parallel to the slices, outside or between them, or off the slice that it
     names, and where contours of different planes would share a slice.
@@ -77,7 +78,7 @@ def _placed(polygon: Polygon, slices: Slices, contours: Contours, patient_id: st
         mend = "It was drawn on other planes: export it as DICOM SEG or NIfTI on the grid of this series."
         value = f"points up to {bent_mm:.2f} mm off their plane"
         raise contour_error(contours, patient_id, "contours not parallel to the slices", value, mend)
-    if abs(off_mm) >= gap_mm / 2 - ROUNDING:
+    if abs(off_mm) > FARTHEST * gap_mm + ROUNDING:
         raise _no_slice(off_mm, index, slices, contours, patient_id)
     _check_named_slice(polygon, index, slices, contours, patient_id)
     return Placed(polygon, index, _in_pixels(polygon, slices.stack, index), off_mm)

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from engram.errors import ImagingError
 from engram.imaging.dicom.corrections import Stated
 from engram.imaging.dicom.decay import own_times, refuse_other_admin, start_reference
-from engram.imaging.dicom.frame_times import first_acquisition
+from engram.imaging.dicom.frame_times import FrameTimes, first_acquisition, tolerance_s
 from engram.imaging.dicom.injection import find_injection
-from engram.imaging.dicom.refusals import Refusals
+from engram.imaging.dicom.refusals import DECAY_CORRECTION, DECAY_FACTOR, Refusals
 from engram.imaging.dicom.series import PetFacts, Series
 
 
@@ -69,12 +69,31 @@ def dose_decay(series: Series, half_life_s: float, stated: Stated, refuse: Refus
 
 
 def _to_injection(series: Series, half_life_s: float, stated: Stated, refuse: Refusals) -> DoseDecay:
-    """Images corrected to the injection: the dose does not decay, and the time of it is only checked."""
+    """Images corrected to the injection: the dose does not decay. A time of injection is not needed, but one that
+    is impossible speaks against the whole header."""
     none = np.zeros(len(series.slices))
     method = "decay corrected to the injection: dose as injected"
+    facts = series.pet or PetFacts()
+    told = (stated.injected, facts.injected, facts.injected_time_s)
     try:
         injection = scan_injection(series, half_life_s, stated, refuse)
     except ImagingError as error:
+        if first_acquisition(series) is not None and any(time is not None for time in told):
+            raise
+        _refuse_start_of_scan(series, half_life_s, refuse)
         return DoseDecay(none, None, method, (f"time from injection to scan unknown: {error.reason}",))
     refuse_other_admin(series, injection.at, half_life_s, refuse)
     return DoseDecay(none, injection.uptake_min, method, injection.notes)
+
+
+def _refuse_start_of_scan(series: Series, half_life_s: float, refuse: Refusals) -> None:
+    """Raise ImagingError where Decay Factor tells that the images are corrected to the start of the scan."""
+    first, frames = first_acquisition(series), FrameTimes.of(series, half_life_s)
+    told = frames.told() if frames is not None and frames.decay is not None else ()
+    if first is None or not any(abs((at - first).total_seconds()) <= tolerance_s(half_life_s) for at in told):
+        return
+    raise refuse(
+        f"{DECAY_CORRECTION} contradicts the decay of its frames",
+        value=f"ADMIN; {DECAY_FACTOR} tells {first.time()}, the start of the scan",
+        field="injected",
+    )

@@ -397,6 +397,16 @@ def test_admin_needs_no_injection_time():
     assert "time from injection to scan unknown" in found.notes[0]
 
 
+def test_admin_with_an_impossible_injection_is_refused():
+    late = refusal(beds(corrected_to_s=-3600), decay_correction="ADMIN", injected=None, injected_time_s=86340.0)
+    assert "impossible time from injection to scan" in str(late)
+
+
+def test_admin_without_an_injection_is_held_against_the_frames():
+    told = refusal(beds(), decay_correction="ADMIN", injected=None, injected_time_s=None)
+    assert "contradicts the decay of its frames" in str(told)
+
+
 def test_admin_whose_frames_say_start():
     told = refusal(beds(), decay_correction="ADMIN")
     assert "injection contradicts the decay of its frames (value: 09:15:00;" in told
