@@ -32,6 +32,7 @@ ROIS = {
     "bones": Roi(region="skeleton", dilate_mm=4.0),
     "tumour": Roi(mask="tumour"),
 }
+ORIGIN = (-31.7, 12.9, -803.3)
 Array = npt.NDArray[Any]
 Write = Callable[..., Path]
 
@@ -64,11 +65,11 @@ OBLIQUE = turn(0, 7.0) @ turn(2, -4.0)
 class Body:
     """CT, PET, label map and mask as arrays over (x, y, z): left, posterior, superior."""
 
-    def __init__(self, spacing: tuple[float, float, float] = (1.37, 0.91, 2.95)) -> None:
+    def __init__(self, origin: tuple[float, float, float] = ORIGIN) -> None:
         rng = np.random.default_rng(5)
         shape = (13, 17, 11)
-        self.spacing = np.array(spacing)
-        self.origin = np.array([-31.7, 12.9, -803.3])
+        self.spacing = np.array([1.37, 0.91, 2.95])
+        self.origin = np.array(origin)
         ct = rng.integers(-1000, 1400, shape).astype(np.int16)
         labels = np.zeros(shape, np.uint8)
         for label, (low, high) in {31: (6, 10), 30: (3, 6), 29: (1, 3)}.items():
@@ -101,9 +102,15 @@ class Body:
         }
 
 
-def seen(write: Write, ways: dict[str, Way], suffix: str, axes: npt.NDArray[np.float64]) -> dict[str, Array]:
+def seen(
+    write: Write,
+    ways: dict[str, Way],
+    suffix: str,
+    axes: npt.NDArray[np.float64],
+    origin: tuple[float, float, float] = ORIGIN,
+) -> dict[str, Array]:
     """Everything that the model is given, of files stored in these ways."""
-    body = Body()
+    body = Body(origin)
     paths = {}
     for name, way in ways.items():
         stored = body.stored(name, way, axes)
@@ -155,6 +162,15 @@ def test_all_48_orientations_give_the_same_bits(write: Write, suffix: str, axes:
     expected = seen(write, all_one_way(PLAIN), ".nii.gz", axes)
     for way in WAYS:
         check_same(seen(write, all_one_way(way), suffix, axes), expected)
+
+
+@pytest.mark.parametrize(
+    "origin", [(-31.705, 12.905, -803.305), (-249.51171875, -401.5078125, -803.265625)], ids=["decimal", "binary"]
+)
+def test_places_that_rounding_could_send_either_way(write: Write, origin: tuple[float, float, float]) -> None:
+    expected = seen(write, all_one_way(PLAIN), ".nii.gz", STRAIGHT, origin)
+    for way in WAYS:
+        check_same(seen(write, all_one_way(way), ".nii.gz", STRAIGHT, origin), expected)
 
 
 def test_each_file_may_be_stored_in_its_own_way(write: Write) -> None:

@@ -47,6 +47,18 @@ def test_a_linear_ramp_is_exact_everywhere(pet):
     np.testing.assert_allclose(aligned.volume.voxels, ramp(CT), atol=1e-4)
 
 
+def test_the_last_digits_of_a_place_change_no_bit_of_any_slab():
+    """Headers of three decimals; slabs of 16 slices start at 24.37504 mm times their number."""
+    pet = Volume(np.random.default_rng(3).random((90, 4, 4), np.float32), Grid((90, 4, 4), (5.0, 4.0, 4.0)))
+    for last in range(10):
+        found = []
+        for noise in (-3e-5, 0.0, 3e-5):
+            place = (1.125 + noise, 2.375 + noise, 3.0 + last / 1000 + noise)
+            ct = Volume(np.zeros((256, 3, 3), np.float32), Grid((256, 3, 3), (1.52344, 2.0, 2.0), place))
+            found.append(pet_on_ct_grid(pet, ct, patient_id="P1").volume.voxels)
+        assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
+
+
 def test_outside_the_pet_is_zero_and_coverage_is_the_share_inside():
     pet = Grid((4, 3, 3), (6.0, 4.0, 4.0), (101.25, -48.75, -399.0))
     aligned = pet_on_ct_grid(scan(pet), ct_volume(), patient_id="P1")
