@@ -80,9 +80,9 @@ class PatientError(EngramError):
         where = [f"row {row}" if row is not None else "", f"column '{column}'" if column else "", file or ""]
         place = ", ".join(part for part in where if part)
         shown = f" (value: {value})" if value is not None else ""
-        super().__init__(
-            f"patient {patient_id or '(blank id)'}: {reason}{shown}{' in ' + place if place else ''}. {mend}"
-        )
+        # A row without an id is a patient all the same; an error without either is of a folder or a table.
+        who = f"patient {patient_id or '(blank id)'}: " if patient_id or row is not None else ""
+        super().__init__(f"{who}{reason}{shown}{' in ' + place if place else ''}. {mend}")
 
     def placed(self, *, row: int | None = None, column: str | None = None, file: str | None = None) -> Self:
         """The same error, with what it does not yet say of its place filled in."""

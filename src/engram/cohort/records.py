@@ -107,11 +107,11 @@ def check_analysable(events: int, n: int, folds: int) -> None:
     if events == 0:
         problems.append(f"all {n} patients are censored. Check that outcome.event is 1 where the event happened")
     elif events < folds:
-        problems.append(f"{events} event(s) for {folds} folds. Set evaluation.folds to {events} or fewer")
+        mend = f"Set evaluation.folds to {events} or fewer" if events >= 2 else "At least 2 events are needed"
+        problems.append(f"{events} event(s) for {folds} folds. {mend}")
     if n < 2 * folds:
-        problems.append(
-            f"{n} patient(s) for {folds} folds, fewer than 2 a fold. Add patients or set fewer evaluation.folds"
-        )
+        mend = "Add patients or set fewer evaluation.folds" if n >= 4 else "At least 4 patients are needed"
+        problems.append(f"{n} patient(s) for {folds} folds, fewer than 2 a fold. {mend}")
     if problems:
         raise CohortError("the cohort cannot be analysed: " + "; ".join(problems) + ".")
 

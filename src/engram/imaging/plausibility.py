@@ -11,6 +11,7 @@ from engram.imaging.volume import Volume
 
 MAX_SUV = 1000.0  # the bladder and injection sites stay below some hundreds; tissue in Bq/mL is in the thousands
 MIN_SUV = -5.0  # some reconstructions undershoot beside hot organs; a CT goes to -1000
+LOWEST_OF_NO_CT = -500.0  # air of a CT is at -1000
 MIN_HIGHEST_SUV = 0.5  # even muscle reaches it; MBq/mL and scans scaled to small numbers do not
 MAX_HU = 40_000.0  # either way, a value is no HU beyond it: 16 bits with the usual slopes end below
 MIN_CT_RANGE_HU = 100.0  # fat to muscle alone spans 150 HU; scans scaled to 0..1 or to z-scores span less
@@ -19,7 +20,9 @@ MIN_CT_RANGE_HU = 100.0  # fat to muscle alone spans 150 HU; scans scaled to 0..
 def check_suv(pet: Volume, *, patient_id: str) -> None:
     """Raise ImagingError where the voxels cannot be SUV: most likely Bq/mL, a CT, or a scan in small units."""
     lowest, highest = float(pet.voxels.min()), float(pet.voxels.max())
-    if highest > MAX_SUV:
+    if lowest < LOWEST_OF_NO_CT:
+        guess = "most likely a CT"
+    elif highest > MAX_SUV:
         guess = f"most likely Bq/mL; SUV stays under {MAX_SUV:g}"
     elif lowest < MIN_SUV:
         guess = f"SUV is not negative beyond reconstruction noise, {MIN_SUV:g}"

@@ -42,7 +42,14 @@ LIMITS = (
     ),
     Limit("dose_mbq_per_kg", "injected activity", 1.5, 8, "MBq/kg", "guidelines give 2 to 7 of F-18", "F-18"),
     Limit("weight_kg", "body weight", 35, 180, "kg", "adults; scanner tables bear about 200"),
-    Limit("share_in_view", "share of the dose in view", 0.05, 1.1, "", "no more can be there than was injected"),
+    Limit(
+        "share_in_view",
+        "share of the dose in view",
+        0.05,
+        1.1,
+        "",
+        "no more can be there than was injected, and little where a part of the body is in view",
+    ),
     Limit("suv_max", "highest SUV", 2, 500, "", "brain or bladder are above 2, no organ above some hundreds"),
     Limit("suv_high", "99.9th percentile of SUV", 0.5, 100, "", "a body fills more than a thousandth of the view"),
 )
