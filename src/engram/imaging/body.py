@@ -37,12 +37,6 @@ def contour_dice(ct: Mask, pet: Mask, field: Mask) -> float | None:
     return both / float((ct & field).sum() + (pet & field).sum())
 
 
-def bounding_box(mask: Mask) -> tuple[slice, ...]:
-    """The box of the True voxels, or the whole array where there are none."""
-    found = ndimage.find_objects(mask.astype(np.int8))
-    return found[0] if found else tuple(slice(0, n) for n in mask.shape)
-
-
 def _solid(tissue: Mask) -> Mask:
     kept = _large_parts(ndimage.binary_opening(tissue))
     return np.stack([ndimage.binary_fill_holes(plane) for plane in kept])

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from engram.imaging.align import itk_image, on_grid
-from engram.imaging.body import BODY_SUV, bounding_box, contour_dice, ct_body, pet_body
+from engram.imaging.body import BODY_SUV, contour_dice, ct_body, pet_body
 from engram.imaging.coarse import Steps, coarse, window
+from engram.imaging.coverage import bounding_box
 from engram.imaging.information import Scores, binned, over_shifts
 from engram.imaging.volume import Volume
 
@@ -66,7 +67,8 @@ def registration_quality(pet: Volume, ct: Volume) -> RegistrationQuality:
     small, small_pet = coarse(ct, STEP_MM), coarse(pet, STEP_MM)
     body, on_ct = ct_body(small.voxels), on_grid(itk_image(small_pet), small.grid)
     dice = contour_dice(body, pet_body(on_ct, small.grid.spacing_mm), ~np.isnan(on_ct))
-    shift = _best_shift(small, small_pet, bounding_box(body))
+    whole = tuple(slice(0, n) for n in body.shape)
+    shift = _best_shift(small, small_pet, bounding_box(body) or whole)
     notes = [] if dice is not None else [NO_CONTOUR]
     if isinstance(shift, str):
         return RegistrationQuality(dice, None, (*notes, shift))

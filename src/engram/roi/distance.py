@@ -59,12 +59,6 @@ def filled_by_slice(mask: Mask) -> Mask:
     return np.stack([ndimage.binary_fill_holes(plane) for plane in mask])
 
 
-def bounding_box(mask: Mask) -> Box | None:
-    """The smallest box around the mask; None where it is empty."""
-    found = ndimage.find_objects(mask.view(np.int8))
-    return found[0] if found else None
-
-
 def padded_crop(mask: Mask, box: Box, margin_mm: float, spacing_mm: Spacing) -> tuple[Mask, tuple[int, ...]]:
     """The box of a mask with empty space of at least `margin_mm` on each side, and that margin in voxels."""
     margin = tuple(ceil(margin_mm / side_mm) + 1 for side_mm in spacing_mm)

@@ -11,9 +11,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from engram.imaging.coverage import bounding_box
 from engram.roi.anatomy import BONES_OF_PART
 from engram.roi.bones import BONES, SACRUM, VERTEBRAE, BoneMap, Mask
-from engram.roi.distance import Spacing, bounding_box, closed, filled_by_slice, grown, padded_crop, paste
+from engram.roi.distance import Spacing, closed, filled_by_slice, grown, padded_crop, paste
 
 __all__ = [
     "CLOSE_MM",
