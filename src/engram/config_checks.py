@@ -33,6 +33,12 @@ class ImageChecks(Section):
     min_bone_contrast: float | None = Field(
         0.6, ge=0, le=1, description="how often labelled bone is denser than what is around it; 0.5 is chance"
     )
+    max_swapped_pairs: float | None = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of the left and right bones that lie on each other's side; two pairs or more",
+    )
     max_bone_flags: int | None = Field(
         None, ge=0, description="of the label maps: bones missing, swapped, in pieces"
     )

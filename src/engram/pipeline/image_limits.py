@@ -19,6 +19,7 @@ WORTH_A_LOOK = ImageChecks(
     min_liver_suv=0.5,
     max_liver_suv=6.0,
     min_bone_contrast=0.7,
+    max_swapped_pairs=None,  # bone_quality names each pair
 )
 
 
@@ -97,6 +98,11 @@ _LIMITS = (
         "min_bone_contrast", "labels", "labelled bones do not lie on bone", lambda m: m.bone_contrast,
         "Look at label map and CT together: an axis is flipped, the origin is wrong, one is of another scan, or "
         "images.labels names the wrong scheme.",
+    ),
+    _Limit(
+        "max_swapped_pairs", "labels", "label map is mirrored",
+        lambda m: m.bones.swapped if m.bones is not None else None,
+        "Left and right are swapped: convert the label map again with the orientation of its CT.",
     ),
     _Limit(
         "max_bone_flags", "labels", "label map implausible",

@@ -25,14 +25,16 @@ class BoneQuality:
     """The label map of one patient.
 
     volume_ml: of all bones; bones: how many there are. vertebrae: those that are there, from the neck down.
-    missing: vertebrae between others that the segmentation knows and that are not there. flags: what is wrong, in
-    words; empty where nothing is.
+    missing: vertebrae between others that the segmentation knows and that are not there. swapped: share of the
+    pairs of bones whose left one lies on the right; None with fewer than two pairs. flags: what is wrong, in words;
+    empty where nothing is.
     """
 
     volume_ml: float
     bones: int
     vertebrae: tuple[str, ...]
     missing: tuple[str, ...]
+    swapped: float | None
     flags: tuple[str, ...]
 
 
@@ -46,6 +48,7 @@ def bone_quality(bones: BoneMap, grid: Grid) -> BoneQuality:
         bones=len(found),
         vertebrae=tuple(name for name in SPINE if name in found),
         missing=missing,
+        swapped=_swapped_share(found),
         flags=(*_far_flags(found), *flags, *spine_flags(found), *_side_flags(found)),
     )
 
@@ -58,10 +61,27 @@ def _far_flags(bones: Mapping[str, Bone]) -> list[str]:
     ]
 
 
+def _whole(bones: Mapping[str, Bone]) -> dict[str, Bone]:
+    """Bones that are more than a speck."""
+    return {name: bone for name, bone in bones.items() if bone.volume_ml >= MIN_PIECE_ML}
+
+
+def _pairs(bones: Mapping[str, Bone]) -> list[tuple[Bone, Bone]]:
+    """Left bones with their right partners."""
+    whole = _whole(bones)
+    return [(bone, whole[other]) for name, bone in whole.items() if (other := _partner(name)) in whole]
+
+
+def _swapped_share(bones: Mapping[str, Bone]) -> float | None:
+    pairs = _pairs(bones)
+    if len(pairs) < 2:
+        return None
+    return sum(left.centre_mm[2] <= right.centre_mm[2] for left, right in pairs) / len(pairs)
+
+
 def _side_flags(bones: Mapping[str, Bone]) -> list[str]:
     """Pairs that lie on each other's side, bones across the spine, and pairs of very unequal volume."""
-    whole = {name: bone for name, bone in bones.items() if bone.volume_ml >= MIN_PIECE_ML}
-    pairs = [(bone, whole[other]) for name, bone in whole.items() if (other := _partner(name)) in whole]
+    whole, pairs = _whole(bones), _pairs(bones)
     swapped = [left.name for left, right in pairs if left.centre_mm[2] <= right.centre_mm[2]]
     flags = [_swapped(swapped, len(pairs))] if swapped else []
     flags += [f"{name}: on the wrong side of the spine" for name in _across(whole) if not swapped]

@@ -185,6 +185,7 @@ def measures(made) -> Callable[..., Measures]:
 
 
 SHIFT = {"best_mm": (3.0, 4.0, 12.0), "here": 1.1, "best": 1.2, "at_edge": False}
+MIRRORED = {"volume_ml": 9.0, "bones": 4, "vertebrae": (), "missing": (), "swapped": 0.55, "flags": ()}
 FITS = {
     "ct_covered": 0.9,
     "pet_covered": 0.5,
@@ -204,6 +205,7 @@ FITS = {
         ({"min_liver_suv": 1.0}, {"liver": {"mean": 0.9, "sd": 0.1}}, "SUV of the liver too low"),
         ({"max_liver_suv": 5.0}, {"liver": {"mean": 5.5, "sd": 0.1}}, "SUV of the liver too high"),
         ({"min_bone_contrast": 0.7}, {"bone_contrast": 0.65}, "labelled bones do not lie on bone"),
+        ({"max_swapped_pairs": 0.5}, {"bones": MIRRORED}, "label map is mirrored"),
     ],
 )
 def test_each_limit_is_broken_beyond_it_and_kept_at_it(measures, limits, changes, reason) -> None:

@@ -139,6 +139,15 @@ def test_a_mirrored_map_is_named(skeleton):
     )
 
 
+def test_the_share_of_swapped_pairs(skeleton):
+    grid = Grid(skeleton.shape, (3.0, 3.0, 3.0))
+    assert quality(skeleton, grid).swapped == 0.0
+    assert quality(skeleton[:, :, ::-1], grid).swapped == 1.0
+    one = np.zeros((20, 40, 40), np.uint8)
+    one[4:, 2:6, 2:6] = code("rib_right_5")
+    assert quality(one, Grid(one.shape, (3.0, 3.0, 3.0))).swapped is None
+
+
 def test_one_swapped_pair_is_named(skeleton):
     swapped = renamed(skeleton, femur_left="femur_right", femur_right="femur_left")
     assert flags(swapped) == ("left and right swapped: femur",)
