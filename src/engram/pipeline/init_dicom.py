@@ -153,7 +153,8 @@ def tell_flagged(path: Path, converted: Sequence[Converted], console: Console) -
     """How many PET scans have a fact outside its usual range."""
     flagged = [one.patient.patient_id for one in converted if one.facts is not None and one.facts.flags]
     if flagged:
-        console.say(f"{len(flagged)} PET scans are worth a look, '{flagged[0]}' for example: see flags in {path}")
+        how_many = "1 PET scan is" if len(flagged) == 1 else f"{len(flagged)} PET scans are"
+        console.say(f"{how_many} worth a look ('{flagged[0]}'): see flags in {path}")
 
 
 def read_corrections(path: Path | None) -> Corrections:
