@@ -98,6 +98,7 @@ def _describe(
         protocol=protocol_fields(config, backbone),
         protocol_digest=protocol_of(config).digest,
         keys={job.record.patient_id: {r.name: r.key for r in job.requests} for job in jobs},
+        digests=checked.digests,
         unusable=[{"patient_id": e.patient_id, "row": e.row, **error_fields(e)} for e in imaging],
     )
 

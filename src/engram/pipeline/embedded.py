@@ -17,7 +17,11 @@ from engram.pipeline.folders import RunFolder
 
 @dataclass(frozen=True)
 class Embedded:
-    """What the embeddings of a study are and where. `keys`: patient id -> "PET|spine|final" -> key."""
+    """What the embeddings of a study are and where.
+
+    keys: patient id -> "PET|spine|final" -> key. digests: patient id -> use of a file -> SHA-256 (hex) of its bytes
+    when the patient was embedded. unusable: every problem of an image, as the fields of an ImagingError.
+    """
 
     weights: str
     weights_digest: str
@@ -26,7 +30,8 @@ class Embedded:
     protocol: dict[str, Any]
     protocol_digest: str
     keys: dict[str, dict[str, str]]
-    unusable: list[dict[str, Any]]  # every problem of an image, as the fields of an ImagingError
+    digests: dict[str, dict[str, str]]
+    unusable: list[dict[str, Any]]
 
 
 def _study_digest(config: StudyConfig, manifest_digest: str) -> str:
@@ -36,7 +41,14 @@ def _study_digest(config: StudyConfig, manifest_digest: str) -> str:
     )
     for decides_no_embedding in ("map_size", "quality_limit"):
         sections["embedding"].pop(decides_no_embedding)
-    return digest({"sections": sections, "modalities": config.modalities, "manifest": manifest_digest})
+    return digest(
+        {
+            "sections": sections,
+            "labels_in_order": list(config.label_columns),
+            "modalities": config.modalities,
+            "manifest": manifest_digest,
+        }
+    )
 
 
 def save_embedded(made: Embedded, config: StudyConfig, manifest_digest: str) -> None:

@@ -30,7 +30,12 @@ from engram.table import PET_NUMBERS
 
 
 def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyResults:
-    """Cross-validate every row on identical folds and write results.json. Raises CohortError, StorageError."""
+    """Cross-validate every row on identical folds and write results.json. Raises CohortError, StorageError.
+
+    No image is read or hashed here, which would take as long as a check. Embeddings and PET numbers are of the
+    files as 'engram embed' and 'engram check' last saw them, and of the same bytes where rows read both. A file
+    that was replaced since is seen by the next 'engram check' alone.
+    """
     folder = RunFolder.of(config)
     cohort = read_manifest(config)
     embedded = None

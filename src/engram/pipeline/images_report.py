@@ -32,7 +32,7 @@ def write_images_page(
     if not (qualities and config.report.pictures):
         _remove(path)
         return
-    numbers = [tuple(_numbers(quality.measures)) for quality in qualities]
+    numbers = [tuple(_numbers(quality.measures, has_ct="CT" in config.scan_columns)) for quality in qualities]
     cards = [
         ImageCard(quality.row, left_out.get(quality.row), measured, quality.flags, sheets.get(quality.row))
         for quality, measured in zip(qualities, numbers, strict=True)
@@ -48,7 +48,7 @@ def write_images_page(
     write_text(path, page)
 
 
-def _numbers(measures: Measures) -> Iterator[Measured]:
+def _numbers(measures: Measures, *, has_ct: bool) -> Iterator[Measured]:
     """The same labels in the same order for every patient of a study: None where it could not be measured."""
     suv = {found.region: found for found in measures.roi_pet}
     for roi in measures.rois:
@@ -64,7 +64,7 @@ def _numbers(measures: Measures) -> Iterator[Measured]:
         yield Measured("Best shift (mm)", registration.shift.distance_mm if registration.shift else None, 1)
     if measures.roi_pet and measures.bones is not None:
         yield Measured("Liver, SUVmean", measures.liver.mean if measures.liver is not None else None, 2)
-    if measures.bone_contrast is not None:
+    if has_ct and measures.bones is not None:
         yield Measured("Labelled bone denser than around it (share)", measures.bone_contrast, 2)
     if measures.bones is not None:
         yield Measured("Vertebrae", float(len(measures.bones.vertebrae)), 0, compared=False)

@@ -16,7 +16,7 @@ from engram.pipeline.measures import Loaded, Measures, measure
 from engram.pipeline.patients import IMAGE_VERSION, images_section
 
 # Raised by hand whenever a check of images becomes stricter or says something else, so that none is passed over.
-CHECK_VERSION = 5
+CHECK_VERSION = 6
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def inspect(patient: PatientFiles, config: StudyConfig, cache: Path) -> Inspecti
     sheet = kept.with_suffix(".png") if config.report.pictures else None
     found = _read(kept, sheet)
     if found is None:
-        found = _look(readable, config, sheet)
+        found = _look(readable, digests, config, sheet)
         write_json(kept, found)
     measures = Measures.from_json(found["measures"]) if found["measures"] is not None else None
     problems = [
@@ -94,7 +94,9 @@ def _address(config: StudyConfig, digests: dict[str, str]) -> str:
     return digest(
         {
             "digests": digests,
+            "scans": sorted(config.scan_columns),
             "rois": rois,
+            "rois_in_order": list(config.rois),
             "labels_in_order": list(config.label_columns),
             "masks_lie_on": "pet" if images.ct is None else "ct",
             "windows": [images.ct_window_hu, images.pet_window_suv],
@@ -120,10 +122,12 @@ def _read(path: Path, sheet: Path | None) -> dict[str, Any] | None:
     return {"scans": scans, "problems": problems, "measures": measures}
 
 
-def _look(files: dict[str, Path], config: StudyConfig, sheet: Path | None) -> dict[str, Any]:
+def _look(
+    files: dict[str, Path], digests: dict[str, str], config: StudyConfig, sheet: Path | None
+) -> dict[str, Any]:
     inspector = Inspector(files, config)
     images = inspector.look()
-    measures = measure(images, config).to_json() if images is not None else None
+    measures = measure(images, digests, config).to_json() if images is not None else None
     if images is not None and sheet is not None:
         _draw(images, config, sheet)
     return {"scans": inspector.scans, "problems": inspector.problems, "measures": measures}

@@ -30,11 +30,13 @@ _ROI, _PART = "roi", "part"
 class Measures:
     """Numbers of one patient's images. None, or nothing, where the study has no such scan or label map.
 
+    digests: SHA-256 (hex) of the bytes of each file that was measured, by its use, as `Inspection` has them.
     bone_contrast: how often labelled bone is denser than what is around it; 0.5 is chance.
     rois: one a region of interest. roi_in_pet: share of each that lies in the PET's field of view.
     roi_pet, part_pet: SUV, MTV and TLG of each region of interest, and of each anatomical part of the label maps.
     """
 
+    digests: dict[str, str]
     alignment: Alignment | None
     liver: Liver | None
     bones: BoneQuality | None
@@ -51,7 +53,7 @@ class Measures:
 
     def to_json(self) -> Any:
         """Plain values for a JSON file; NaN as the text "nan"."""
-        return _without_nan(asdict(self))
+        return without_nan(asdict(self))
 
 
 _ADAPTER = TypeAdapter(Measures)
@@ -73,14 +75,15 @@ def loaded_pair(ct: Volume | None, pet: Volume | None, aligned: AlignedPet | Non
     return ImagePair(ct, aligned or alone)
 
 
-def measure(images: Loaded, config: StudyConfig) -> Measures:
-    """Measure all that the study's images allow."""
+def measure(images: Loaded, digests: Mapping[str, str], config: StudyConfig) -> Measures:
+    """Measure all that the study's images allow. digests: of the files that were read, by their use."""
     pair, pet, grid = images.pair, images.pet, images.pair.grid
     both = pair.ct is not None and pair.pet is not None and pet is not None
     liver = _liver(pet, images.bones, grid) if pet is not None else None
     rois = {name: config.rois[name].region == "spine_dilated" for name in images.masks}
     numbers = _pet_numbers(pet, images, config.pet_numbers, liver) if pet is not None else []
     return Measures(
+        digests=dict(digests),
         alignment=alignment(pet, pair.ct, pair.pet) if both and pet and pair.ct and pair.pet else None,
         liver=liver,
         bones=bone_quality(images.bones, grid) if images.bones is not None else None,
@@ -120,9 +123,10 @@ def _of_kind(numbers: list[PetNumbers], kind: str) -> Iterator[PetNumbers]:
             yield replace(found, region=name)
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """The value as JSON can have it: at any depth, the text "nan" for each NaN, and lists for tuples."""
     if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
+        return {key: without_nan(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
+        return [without_nan(inner) for inner in value]
     return "nan" if isinstance(value, float) and isnan(value) else value

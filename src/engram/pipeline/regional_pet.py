@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from math import isnan
 from pathlib import Path
 
@@ -19,14 +19,27 @@ from engram.config import StudyConfig
 from engram.errors import CohortError, StorageError
 from engram.files import digest, write_json, write_text
 from engram.pipeline.folders import RunFolder
-from engram.pipeline.measures import Measures
+from engram.pipeline.inspection import CHECK_VERSION
+from engram.pipeline.measures import Measures, without_nan
 from engram.pipeline.patients import IMAGE_VERSION
 from engram.roi.pet_numbers import PetNumbers
 
 # What the baseline reads, in this order.
 BASELINE = ("suv_mean", "suv_max", "suv_peak", "mtv_ml", "tlg_g")
 
-RegionalPet = dict[str, dict[str, PetNumbers]]  # patient id -> region of interest -> its numbers
+
+@dataclass(frozen=True)
+class RegionalPet:
+    """What the baseline rows read.
+
+    numbers: patient id -> region of interest -> its numbers. digests: patient id -> use of a file -> SHA-256 (hex)
+    of its bytes when it was measured.
+    """
+
+    numbers: dict[str, dict[str, PetNumbers]]
+    digests: dict[str, dict[str, str]]
+
+
 _ADAPTER = TypeAdapter(RegionalPet)
 
 
@@ -36,11 +49,11 @@ def save_regional_pet(
     """Write both files. measured: every patient whose images could be measured, in the order of the manifest."""
     folder = RunFolder.of(config)
     write_text(folder.regional_pet, _csv(measured))
-    numbers = {
-        patient.patient_id: {found.region: _without_nan(found) for found in measures.roi_pet}
-        for patient, measures in measured
-    }
-    write_json(_kept(folder), {"study": _study_digest(config, manifest_digest), "numbers": numbers})
+    found = RegionalPet(
+        numbers={p.patient_id: {one.region: one for one in measures.roi_pet} for p, measures in measured},
+        digests={p.patient_id: measures.digests for p, measures in measured},
+    )
+    write_json(_kept(folder), {"study": _study_digest(config, manifest_digest), **without_nan(asdict(found))})
 
 
 def load_regional_pet(config: StudyConfig, manifest_digest: str) -> RegionalPet:
@@ -53,12 +66,14 @@ def load_regional_pet(config: StudyConfig, manifest_digest: str) -> RegionalPet:
         raise CohortError(f"{path}: the PET was not measured yet. Run 'engram check' (or 'engram run') first.")
     try:
         content = json.loads(path.read_bytes())
-        study, numbers = content["study"], _ADAPTER.validate_python(content["numbers"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise StorageError(f"{path}: damaged. Run 'engram check' again.") from error
+        study, found = content.pop("study"), _ADAPTER.validate_python(content)
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"{path}: damaged, or of another version of Engram. Run 'engram check' again."
+        ) from error
     if study != _study_digest(config, manifest_digest):
         raise CohortError(f"{path}: the study file or the manifest has changed since. Run 'engram check' again.")
-    return numbers
+    return found
 
 
 def baseline_vectors(
@@ -82,15 +97,15 @@ def _kept(folder: RunFolder) -> Path:
 
 def _study_digest(config: StudyConfig, manifest_digest: str) -> str:
     """Of all in the study file that the numbers depend on."""
-    sections = config.model_dump(mode="json", include={"images", "rois", "pet_numbers"})
-    return digest({"sections": sections, "manifest": manifest_digest, "version": IMAGE_VERSION})
-
-
-def _without_nan(numbers: PetNumbers) -> dict[str, float | str]:
-    return {
-        name: "nan" if isinstance(value, float) and isnan(value) else value
-        for name, value in asdict(numbers).items()
-    }
+    return digest(
+        {
+            "sections": config.model_dump(mode="json", include={"images", "rois", "pet_numbers"}),
+            "labels_in_order": list(config.label_columns),
+            "scans": sorted(config.scan_columns),
+            "manifest": manifest_digest,
+            "version": [IMAGE_VERSION, CHECK_VERSION],
+        }
+    )
 
 
 def _csv(measured: Sequence[tuple[PatientFiles, Measures]]) -> str:

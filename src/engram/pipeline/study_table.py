@@ -12,6 +12,7 @@ import pandas as pd
 from engram.cohort.records import PatientRecord
 from engram.config import StudyConfig
 from engram.config_embedding import ReadOutName
+from engram.errors import StorageError
 from engram.memory.store import EmbeddingStore
 from engram.outcome import SurvivalOutcome
 from engram.pipeline.embedded import Embedded
@@ -38,8 +39,11 @@ def study_table(
 ) -> AssembledTable:
     """One row a patient, in the order of the manifest. regional_pet: where the study file asks for that baseline.
 
-    Raises StorageError where an embedding cannot be read, CohortError where a patient's PET was not measured.
+    Raises StorageError where an embedding cannot be read, or is of other files than the PET numbers, CohortError
+    where a patient's PET was not measured.
     """
+    if embedded is not None and regional_pet is not None:
+        _refuse_other_files(records, embedded, regional_pet)
     covariates = pd.DataFrame(
         [[record.covariates[name] for name in config.covariates] for record in records],
         columns=list(config.covariates),
@@ -56,7 +60,7 @@ def study_table(
     ids = tuple(record.patient_id for record in records)
     if regional_pet is not None:
         for roi in config.rois:
-            embeddings[EmbeddingKey("PET", roi, PET_NUMBERS)] = baseline_vectors(regional_pet, ids, roi)
+            embeddings[EmbeddingKey("PET", roi, PET_NUMBERS)] = baseline_vectors(regional_pet.numbers, ids, roi)
     features = PatientFeatures(ids, covariates, embeddings)
     padded = sum(len(m) < entries for key, found in loaded.items() if key.readout == "final" for m in found)
     return AssembledTable(StudyTable(features, outcome), padded)
@@ -82,6 +86,18 @@ def _load(
         for modality in config.modalities
         for roi in config.rois
     }
+
+
+def _refuse_other_files(records: Sequence[PatientRecord], embedded: Embedded, regional_pet: RegionalPet) -> None:
+    """Rows are compared with each other, so all must see the same bytes."""
+    for patient in (record.patient_id for record in records):
+        read, measured = embedded.digests.get(patient, {}), regional_pet.digests.get(patient, {})
+        changed = sorted(use for use in read.keys() | measured.keys() if read.get(use) != measured.get(use))
+        if changed:
+            raise StorageError(
+                f"patient {patient}: {', '.join(changed)}: embeddings and PET numbers are of different files: "
+                "replaced between 'engram embed' and 'engram check'. Run 'engram embed' again."
+            )
 
 
 def last_entries(memory: Float32, entries: int) -> Float32:

@@ -10,7 +10,18 @@ from engram.errors import CohortError, StorageError
 from engram.pipeline.embedded import Embedded, load_embedded, save_embedded, saved_embedded
 from engram.pipeline.folders import RunFolder
 
-MADE = Embedded("mini", "w" * 64, True, False, {"stride": 2}, "p" * 64, {"P1": {"PET|spine|final": "k"}}, [])
+MADE = Embedded(
+    "mini",
+    "w" * 64,
+    True,
+    False,
+    {"stride": 2},
+    "p" * 64,
+    {"P1": {"PET|spine|final": "k"}},
+    {"P1": {"ct": "d"}},
+    [],
+)
+SPINE, RIBS = "moose-3/clin_ct_vertebrae", "moose-3/clin_ct_ribs"
 
 
 def test_what_was_saved_is_read_back(made) -> None:
@@ -48,3 +59,11 @@ def test_a_limit_that_decides_no_embedding_asks_for_none_anew(made) -> None:
     assert load_embedded(made.config(embedding={"quality_limit": 0.9}), "m") == MADE
     with pytest.raises(CohortError, match="has changed since"):
         load_embedded(made.config(embedding={"stride": 3}), "m")
+
+
+def test_the_order_of_label_maps_asks_for_embeddings_anew(made) -> None:
+    """Where two maps claim a voxel, the one that is named first has it."""
+    rois = {"spine": {"region": "spine_dilated"}}
+    save_embedded(MADE, made.config(images={"labels": {SPINE: "bones", RIBS: "tumour"}}, rois=rois), "m")
+    with pytest.raises(CohortError, match="has changed since"):
+        load_embedded(made.config(images={"labels": {RIBS: "tumour", SPINE: "bones"}}, rois=rois), "m")

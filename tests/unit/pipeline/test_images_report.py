@@ -13,6 +13,7 @@ from engram.imaging.registration import RegistrationQuality
 from engram.pipeline.image_quality import PatientQuality
 from engram.pipeline.images_report import write_images_page
 from engram.pipeline.measures import Measures
+from engram.roi.bone_quality import BoneQuality
 from engram.roi.mask_quality import MaskQuality
 from engram.roi.pet_numbers import PetNumbers
 
@@ -36,13 +37,16 @@ def config(folder: Path, *, pictures: bool = True) -> StudyConfig:
     )
 
 
-def quality(row: int, *, volume_ml: float = 900.0, suv_mean: float = 1.5, flags=()) -> PatientQuality:
+def quality(
+    row: int, *, volume_ml: float = 900.0, suv_mean: float = 1.5, flags=(), bones=None, contrast=None
+) -> PatientQuality:
     measures = Measures.from_json(
         Measures(
+            digests={},
             alignment=FIT,
             liver=None,
-            bones=None,
-            bone_contrast=None,
+            bones=bones,
+            bone_contrast=contrast,
             rois=(replace(ROI, volume_ml=volume_ml),),
             roi_in_pet={"spine": 1.0},
             roi_pet=(replace(PET, suv_mean=suv_mean),),
@@ -83,6 +87,15 @@ def test_a_number_that_is_missing_is_blank_and_on_no_strip(page):
     assert 'spine, SUVmean</td><td class="number">–' in text
     assert ">spine, volume (mL)</text>" in text
     assert ">spine, SUVmean</text>" not in text
+
+
+def test_a_patient_with_too_little_labelled_bone_has_a_blank_and_the_others_a_strip(page):
+    """No contrast is measured below 200 blocks of bone."""
+    bones = BoneQuality(1.0, 1, ("L3",), (), None, ())
+    text = page([quality(row, bones=bones, contrast=None if row == 3 else 0.9) for row in (2, 3, 4)])
+    assert text.count('Labelled bone denser than around it (share)</td><td class="number">0.90') == 2
+    assert text.count('Labelled bone denser than around it (share)</td><td class="number">–') == 1
+    assert ">Labelled bone denser" in text
 
 
 def test_the_picture_is_said_to_be_of_the_study_s_window(page):

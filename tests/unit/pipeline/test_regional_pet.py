@@ -8,6 +8,7 @@ import pytest
 from engram.cohort.records import PatientFiles
 from engram.config import StudyConfig
 from engram.errors import CohortError, StorageError
+from engram.pipeline import regional_pet
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.measures import Measures
 from engram.pipeline.regional_pet import baseline_vectors, load_regional_pet, save_regional_pet
@@ -31,8 +32,8 @@ def config(folder: Path, **sections) -> StudyConfig:
 
 def measures(*roi_pet: PetNumbers, part_pet: tuple[PetNumbers, ...] = ()) -> Measures:
     return Measures(
-        alignment=None, liver=None, bones=None, bone_contrast=None, rois=(), roi_in_pet={}, roi_pet=roi_pet,
-        part_pet=part_pet,
+        digests={"pet": "d"}, alignment=None, liver=None, bones=None, bone_contrast=None, rois=(), roi_in_pet={},
+        roi_pet=roi_pet, part_pet=part_pet,
     )  # fmt: skip
 
 
@@ -69,7 +70,9 @@ def test_the_table_has_a_line_a_patient_and_region_and_blanks_where_there_is_no_
 
 
 def test_the_baseline_reads_five_numbers_on_a_logarithm(study):
-    numbers = load_regional_pet(study, "digest")
+    found = load_regional_pet(study, "digest")
+    numbers = found.numbers
+    assert found.digests == {"A": {"pet": "d"}, "B": {"pet": "d"}}
     assert numbers["A"]["spine"] == NUMBERS
     vectors = baseline_vectors(numbers, ("B", "A"), "spine")
     np.testing.assert_allclose(vectors[1], np.log([2.5, 9.0, 7.0, 13.0, 61.0]), rtol=1e-6)
@@ -80,7 +83,7 @@ def test_the_baseline_reads_five_numbers_on_a_logarithm(study):
 
 def test_a_patient_who_was_not_measured_is_named(study):
     with pytest.raises(CohortError, match="patient C: the PET was not measured in spine"):
-        baseline_vectors(load_regional_pet(study, "digest"), ("A", "C"), "spine")
+        baseline_vectors(load_regional_pet(study, "digest").numbers, ("A", "C"), "spine")
 
 
 def test_numbers_of_another_study_are_refused(study, tmp_path):
@@ -90,11 +93,29 @@ def test_numbers_of_another_study_are_refused(study, tmp_path):
             load_regional_pet(asked, manifest)
 
 
+def test_numbers_of_label_maps_in_another_order_are_refused(tmp_path):
+    """Where two maps claim a voxel, the one that is named first has it."""
+    maps = {"moose-3/clin_ct_vertebrae": "a", "moose-3/clin_ct_ribs": "b"}
+    rois = {"spine": {"region": "spine_dilated"}}
+    save_regional_pet([], config(tmp_path, images={"labels": maps}, rois=rois), "digest")
+    other = config(tmp_path, images={"labels": dict(reversed(maps.items()))}, rois=rois)
+    with pytest.raises(CohortError, match="has changed since"):
+        load_regional_pet(other, "digest")
+
+
+def test_numbers_of_an_older_check_are_refused(study, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(regional_pet, "CHECK_VERSION", regional_pet.CHECK_VERSION + 1)
+    with pytest.raises(CohortError, match="Run 'engram check' again"):
+        load_regional_pet(study, "digest")
+
+
 def test_missing_and_damaged_files_are_named(study):
     kept = RunFolder.of(study).regional_pet.with_suffix(".json")
-    kept.write_text(kept.read_text()[:-20])
-    with pytest.raises(StorageError, match="damaged"):
-        load_regional_pet(study, "digest")
+    whole = kept.read_text()
+    for content in (whole[:-20], whole.replace('"digests"', '"other"'), "[1]"):
+        kept.write_text(content)
+        with pytest.raises(StorageError, match="damaged"):
+            load_regional_pet(study, "digest")
     kept.unlink()
     with pytest.raises(CohortError, match="Run 'engram check'"):
         load_regional_pet(study, "digest")
