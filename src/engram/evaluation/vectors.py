@@ -46,7 +46,8 @@ def checked_vectors(features: PatientFeatures, key: EmbeddingKey) -> Float64:
 def _nothing(patient_id: str, key: EmbeddingKey) -> ImagingError:
     if key.readout == PET_NUMBERS:
         reason = f"{key.roi} lies outside the PET: it has no numbers"
-        return ImagingError(patient_id, reason, mend="Leave the patient out, or empty models.baselines.")
+        mend = "Leave the patient out, as image_checks.min_roi_in_pet does, or empty models.baselines."
+        return ImagingError(patient_id, reason, mend=mend)
     return ImagingError(
         patient_id,
         f"{key.modality} embedding of {key.roi}, {key.readout}: the mask meets no anatomical region",

@@ -13,6 +13,8 @@ from engram.imaging.itk import resampled, to_itk
 from engram.imaging.volume import Grid
 
 _PARALLEL = 1e-3  # largest difference of direction cosines, a twentieth of a degree
+_NOTHING = 1e-6  # a smaller share of a voxel is rounding
+_ALIKE = 1e-3  # shares that differ by less, in proportion, are one: files round places
 
 Mask = npt.NDArray[np.bool_]
 Float32 = npt.NDArray[np.float32]
@@ -43,6 +45,20 @@ def half_covered(mask: Mask, grid: Grid, target: Grid) -> Mask:
         return mask
     half: Mask = (_exact if _parallel(grid, target) else _interpolated)(mask, grid, target) >= 0.5
     return half
+
+
+def best_covered(mask: Mask, grid: Grid, target: Grid) -> Mask:
+    """As `half_covered`; where a region is too small to cover half of any voxel, those that it covers most.
+
+    So every region that meets `target` has a voxel. Voxels that it covers alike, and more than any other, count
+    all. Where axes are oblique, their shares are told by the centres of the mask's voxels that they hold.
+    """
+    half = half_covered(mask, grid, target)
+    if half.any() or not mask.any():
+        return half
+    shares = (_exact if _parallel(grid, target) else _counted)(mask, grid, target)
+    most: Mask = shares >= max(float(shares.max()) * (1 - _ALIKE), _NOTHING)
+    return most
 
 
 def _parallel(one: Grid, other: Grid) -> bool:
@@ -86,3 +102,19 @@ def _overlaps(start: float, step: float, size: int, n: int) -> Float32:
 
 def _interpolated(mask: Mask, grid: Grid, target: Grid) -> Float32:
     return resampled(to_itk(mask, grid), target, linear=True)
+
+
+def _counted(mask: Mask, grid: Grid, target: Grid) -> Float32:
+    """How many of the mask's voxel centres lie in each voxel of `target`: thin regions slip between its centres."""
+    between_mm = np.subtract(grid.origin_mm, target.origin_mm)[:, None]
+    away_mm = _axes_mm(grid) @ np.argwhere(mask)[:, ::-1].T + between_mm  # x, y, z
+    index = np.floor(np.linalg.solve(_axes_mm(target), away_mm) + 0.5).astype(np.int64)[::-1]
+    inside = ((index >= 0) & (index < np.reshape(target.shape, (3, 1)))).all(axis=0)
+    counts = np.zeros(target.shape, dtype=np.float32)
+    np.add.at(counts, tuple(index[:, inside]), 1)
+    return counts
+
+
+def _axes_mm(grid: Grid) -> npt.NDArray[np.float64]:
+    """Matrix (3, 3) from voxel steps (x, y, z) to mm."""
+    return np.asarray(np.reshape(grid.direction, (3, 3)) * grid.spacing_mm[::-1])

@@ -80,7 +80,7 @@ _LIMITS = (
         lambda m: m.alignment.pet_covered if m.alignment is not None else None, _SESSION,
     ),
     _Limit(
-        "min_roi_in_pet", "pet", "region of interest outside the PET",
+        "min_roi_in_pet", "pet", "PET covers too little of a region of interest",
         lambda m: min(m.roi_in_pet.values(), default=None), "Use a region that the PET covers, or leave PET out.",
     ),
     _Limit(

@@ -1,6 +1,8 @@
 """What nuclear medicine measures in a region of a PET: SUVmean, SUVmax, SUVpeak, MTV, TLG.
 
-All are of voxels of the PET as it was reconstructed; masks of the CT's grid are brought to it (`imaging.coverage`).
+All are of voxels of the PET as it was reconstructed; masks of the CT's grid are brought to it (`imaging.coverage`):
+a voxel belongs to a region that covers at least half of it. A region too small for that is measured where it covers
+most, in one voxel at least, so that only a region outside the PET has no numbers; its volume is then too large.
 
 - SUVpeak: the highest mean of a 1 mL sphere whose centre is a voxel of the region, over the voxels whose centres
   lie in the sphere, whether in the region or not. It is the "global intensity peak" of the Image Biomarker
@@ -18,7 +20,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from engram.imaging.coverage import Mask, half_covered
+from engram.imaging.coverage import Mask, best_covered, half_covered
 from engram.imaging.volume import Grid, Volume
 from engram.roi.peak import sphere_means
 
@@ -44,7 +46,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class PetNumbers:
-    """One region of one patient. SUVs in g/mL, volumes in mL, TLG in g; NaN where the region holds no PET voxel.
+    """One region of one patient. SUVs in g/mL, volumes in mL, TLG in g; NaN where the region lies outside the PET.
 
     volume_ml: of the region's voxels on the PET's grid. suv_sd: over them. threshold_suv: of MTV and TLG; NaN, as
     they are, where it is the liver's and no liver was given.
@@ -86,7 +88,7 @@ def pet_numbers(
     one after another, so that a generator need not hold them all.
     Raises ValueError where a mask is not on `grid`.
     """
-    regions = {name: np.flatnonzero(half_covered(mask, grid, pet.grid)) for name, mask in masks}
+    regions = {name: np.flatnonzero(best_covered(mask, grid, pet.grid)) for name, mask in masks}
     used = np.unique(np.concatenate([np.empty(0, dtype=np.intp), *regions.values()]))
     peaks = sphere_means(pet, used)
     suv = pet.voxels.ravel()

@@ -104,7 +104,7 @@ def test_a_patient_without_any_number_is_named():
     numbers = np.ones((3, 5), np.float32) * np.arange(3, dtype=np.float32)[:, None]
     numbers[1] = np.nan
     features = PatientFeatures(("A", "B", "C"), pd.DataFrame(index=range(3)), {NUMBERS: numbers})
-    with pytest.raises(ImagingError, match=r"B: spine lies outside the PET.*models.baselines"):
+    with pytest.raises(ImagingError, match=r"B: spine lies outside the PET.*min_roi_in_pet.*models.baselines"):
         Preprocess({}, (NUMBERS,), 0.4, paper_maps=False, components=8).fit(features)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engram.imaging.coverage import _interpolated, bounding_box, half_covered
+from engram.imaging.coverage import _interpolated, best_covered, bounding_box, half_covered
 from engram.imaging.volume import Grid
 
 FINE = Grid((24, 30, 36), (1.0, 1.0, 1.0))
@@ -64,8 +64,58 @@ def test_what_lies_outside_is_empty():
     away = Grid((4, 4, 4), (3.0, 3.0, 3.0), (500.0, 0.0, 0.0))
     assert not half_covered(np.ones(FINE.shape, bool), FINE, away).any()
     assert not half_covered(np.zeros(FINE.shape, bool), FINE, away).any()
+    for grid in (away, Grid(away.shape, away.spacing_mm, away.origin_mm, OBLIQUE)):
+        assert not best_covered(np.ones(FINE.shape, bool), FINE, grid).any()
+        assert not best_covered(np.zeros(FINE.shape, bool), FINE, grid).any()
     with pytest.raises(ValueError, match="not on a grid"):
         half_covered(np.ones((3, 3, 3), bool), FINE, away)
+
+
+OBLIQUE = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
+STRAIGHT = Grid((1, 1, 1), (1.0, 1.0, 1.0)).direction
+
+
+def test_a_region_of_some_size_is_measured_where_it_covers_half():
+    coarse = Grid((8, 10, 12), (3.0, 3.0, 3.0), (1.0, 1.0, 1.0))
+    mask = ball(FINE, (12, 15, 18), 8)
+    np.testing.assert_array_equal(best_covered(mask, FINE, coarse), half_covered(mask, FINE, coarse))
+
+
+@pytest.mark.parametrize(
+    ("voxels", "expected"),
+    [
+        (np.s_[7:8, 8:9, 9:10], np.s_[1, 1, 1]),  # one of its 125
+        (np.s_[5:15, 6:8, 5:8], np.s_[1:3, 1, 1]),  # 30 of 125 in each of two
+        (np.s_[5:10, 8:12, 6:8], np.s_[1, 1:3, 1]),  # 20 of 125 in each of two
+        (np.s_[5:10, 8:13, 6:8], np.s_[1, 2, 1]),  # 20 in the one, 30 in the other
+    ],
+)
+@pytest.mark.parametrize("direction", [STRAIGHT, OBLIQUE])
+@pytest.mark.parametrize("side_mm", [1.0, 0.7, 1.37])
+def test_a_small_region_is_measured_where_it_covers_most(voxels, expected, side_mm, direction):
+    fine = Grid(FINE.shape, (side_mm,) * 3, (-31.7, 12.9, -803.3), direction)
+    origin = np.add(fine.origin_mm, np.reshape(direction, (3, 3)) @ np.full(3, 2 * side_mm))
+    coarse = Grid((4, 6, 7), (5 * side_mm,) * 3, tuple(origin + 3e-5), direction)  # as files round places
+    mask, told = np.zeros(fine.shape, bool), np.zeros(coarse.shape, bool)
+    mask[voxels] = told[expected] = True
+    assert not half_covered(mask, fine, coarse).any()
+    np.testing.assert_array_equal(best_covered(mask, fine, coarse), told)
+
+
+def test_a_region_of_one_voxel_is_found_on_oblique_grids():
+    """Each fine voxel lies in the coarse voxel whose centre is nearest, by world position; outside, in none."""
+    coarse = Grid((4, 5, 5), (5.0, 5.0, 5.0), (6.0, -4.0, 3.0), OBLIQUE)
+    centres = np.moveaxis(np.indices(coarse.shape), 0, -1).reshape(-1, 3)
+    places = centres[:, ::-1] * 5.0 @ np.reshape(OBLIQUE, (3, 3)).T + coarse.origin_mm
+    seen = 0
+    for at in np.random.default_rng(1).integers((0, 0, 0), FINE.shape, (60, 3)):
+        mask = np.zeros(FINE.shape, bool)
+        mask[tuple(at)] = True
+        away = (places - at[::-1]) @ np.reshape(OBLIQUE, (3, 3))
+        holds = (np.abs(away) <= 2.5).all(axis=1)
+        np.testing.assert_array_equal(np.argwhere(best_covered(mask, FINE, coarse)), centres[holds])
+        seen += int(holds.any())
+    assert 10 < seen < 60
 
 
 def test_the_box_of_a_mask():

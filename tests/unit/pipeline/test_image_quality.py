@@ -67,7 +67,7 @@ def test_a_region_outside_the_pet_is_left_out_with_its_reason(made) -> None:
     made.config()
     pet_ends = {"min_roi_in_pet": 0.6}
     (error,) = checked(made.config(image_checks=pet_ends)).cohort.excluded
-    assert (error.row, error.column, error.reason) == (5, "pet", "region of interest outside the PET")
+    assert (error.row, error.column, error.reason) == (5, "pet", "PET covers too little of a region of interest")
     assert error.value == "roi_in_pet 0.5, at least 0.6"
     assert error.stage == "imaging"
 
@@ -79,7 +79,7 @@ def test_limits_that_are_null_report_and_leave_nobody_out(made) -> None:
     line = table(config).set_index("row").loc[5]
     assert line["tumour_in_pet"] == 0.5
     assert line["ct_beyond_pet_superior_mm"] == 15
-    assert "region of interest outside the PET" in line["flags"]
+    assert "PET covers too little of a region of interest" in line["flags"]
 
 
 def test_limits_can_change_without_reading_anything_again(made, monkeypatch: pytest.MonkeyPatch) -> None:

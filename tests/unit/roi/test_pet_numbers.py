@@ -114,6 +114,20 @@ def test_a_region_outside_the_scan_has_no_numbers():
     assert np.isnan([found.suv_mean, found.suv_max, found.suv_peak, found.mtv_ml, found.tlg_g]).all()
 
 
+def test_a_region_smaller_than_half_a_voxel_has_the_numbers_of_the_voxel_it_covers_most():
+    ct, grid = Grid((30, 60, 60), (2.5, 1.0, 1.0)), Grid((16, 15, 15), (5.0, 4.0, 4.0))
+    pet = Volume(np.random.default_rng(0).random(grid.shape, np.float32) * 5, grid)
+    lesion = np.zeros(ct.shape, bool)
+    lesion[10:14, 30:33, 31:33] = True  # 2 x 3 x 10 mm: 1 x 2.5/4 x 2/4 of this voxel, less of all others
+    (found,) = pet_numbers(pet, [("lesion", lesion)], ct, threshold=FIXED)
+    assert (found.volume_ml, found.suv_mean, found.suv_max) == (0.08, pet.voxels[6, 8, 8], pet.voxels[6, 8, 8])
+    assert found.suv_peak == sphere_means(pet, np.array([np.ravel_multi_index((6, 8, 8), grid.shape)]))[0]
+    away = Volume(pet.voxels, Grid(grid.shape, grid.spacing_mm, (0.0, 0.0, 500.0)))
+    (outside,) = pet_numbers(away, [("lesion", lesion)], ct, threshold=FIXED)
+    assert outside.volume_ml == 0
+    assert np.isnan(outside.suv_mean)
+
+
 def test_the_liver_is_measured_where_enough_of_it_is_seen():
     grid = Grid((10, 10, 10), (4.0, 4.0, 4.0))
     pet = Volume(np.random.default_rng(0).normal(2, 0.3, grid.shape).astype(np.float32), grid)
