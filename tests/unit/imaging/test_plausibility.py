@@ -17,7 +17,12 @@ def test_suv():
 
 @pytest.mark.parametrize(
     ("values", "guess"),
-    [((0, 21345), "Bq/mL"), ((-1024, 844), "most likely a CT"), ((-20.7, 0), "not negative"), ((0, 0.0034), "above")],
+    [
+        ((0, 21345), "Bq/mL"),
+        ((-1024, 844), "most likely a CT"),
+        ((-20.7, 0), "not negative"),
+        ((0, 0.0034), "above"),
+    ],
 )
 def test_not_suv(values, guess):
     with pytest.raises(ImagingError, match=rf"PET is not in SUV.*{guess}.*x\.nii.*Convert to SUVbw"):
