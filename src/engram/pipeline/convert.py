@@ -13,8 +13,9 @@ from engram.cohort.imported import ImportedPatient
 from engram.errors import ImagingError, StorageError
 from engram.files import digest, file_digest, read_json, write_json
 from engram.imaging.dicom.corrections import Corrections
-from engram.imaging.dicom.pairing import Pairing, Scan
+from engram.imaging.dicom.pairing import Pairing
 from engram.imaging.dicom.scan_facts import ScanFacts, scan_facts
+from engram.imaging.dicom.scan_fit import Scan
 from engram.imaging.dicom.series import Series
 from engram.imaging.dicom.suv import suv_conversion
 from engram.imaging.dicom.voxels import read_ct, read_pet

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from engram.errors import ImagingError
 from engram.files import write_json
 from engram.imaging.dicom.drawn import DrawnOn, drawn_on, read_masks
-from engram.imaging.dicom.pairing import Pairing, Scan
+from engram.imaging.dicom.pairing import Pairing
+from engram.imaging.dicom.scan_fit import Scan
 from engram.imaging.mask_grid import mask_on_grid
 from engram.imaging.write import write_nifti
 from engram.pipeline.init_tables import column_name

@@ -15,8 +15,8 @@ from engram.imaging.dicom.corrections import series_id
 from engram.imaging.dicom.drawn import drawn_on, read_masks
 from engram.imaging.dicom.dump import series_problem, walk
 from engram.imaging.dicom.headers import IMAGE_CLASSES
-from engram.imaging.dicom.pairing import Scan
 from engram.imaging.dicom.polygon import Mask
+from engram.imaging.dicom.scan_fit import Scan
 from engram.imaging.dicom.seg_write import MadeBy, write_seg
 from engram.imaging.dicom.series import Series
 from engram.imaging.dicom.stack import build_stack

@@ -1,7 +1,7 @@
 """Writes half_lives.csv beside it: seconds, by the package radioactivedecay (ICRP 107, AME2020, NUBASE2020).
 
-python -m venv /tmp/reference && /tmp/reference/bin/pip install radioactivedecay==0.6.1
-/tmp/reference/bin/python tests/reference/suv/make_half_lives.py
+python -m venv reference-venv && reference-venv/bin/pip install radioactivedecay==0.6.1
+reference-venv/bin/python tests/reference/suv/make_half_lives.py
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Writes pysuv.json beside it: SUVbw factors of the independent package pySUV 0.1.0 for the headers of each case.
 
-    python -m venv /tmp/reference && /tmp/reference/bin/pip install pysuv==0.1.0
-    /tmp/reference/bin/python tests/reference/suv/make_pysuv.py [folder of the shared data]
+    python -m venv reference-venv && reference-venv/bin/pip install pysuv==0.1.0
+    reference-venv/bin/python tests/reference/suv/make_pysuv.py [folder of the shared data]
 
 With the folder, the factors of its real files are made again; without it they are kept. Only cases where pySUV does
 what QIBA's pseudo-code says are here: it does not look at dates, at Decay Factor or at the order of the times.

@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
 from engram.errors import ConfigError, ImagingError, Problem
 from engram.imaging.dicom.corrections import series_id
 from engram.imaging.dicom.dump import series_problem
+from engram.imaging.dicom.scan_fit import Scan, common_ml, length_mm, overlap, preference
 from engram.imaging.dicom.series import Series
-from engram.imaging.dicom.stack import Stack, build_stack
+from engram.imaging.dicom.stack import build_stack
 
 MIN_OVERLAP = 0.5  # of the smaller field of view, as `engram.imaging.align` asks
 EQUAL_LENGTH = 0.95  # PET series at least so long as the longest are reconstructions of one scan
@@ -45,14 +44,6 @@ class PairingRules:
                 raise ConfigError(
                     f"{option}-description {pattern!r}: no regular expression ({error}). Write \\( for a bracket."
                 ) from error
-
-
-@dataclass(frozen=True, eq=False)
-class Scan:
-    """A series that is a volume."""
-
-    series: Series
-    stack: Stack
 
 
 @dataclass(frozen=True)
@@ -184,8 +175,8 @@ class _Pairer:
         wanted = [scan for scan in here if self._taken(scan.series)] or here
         if not wanted:
             return None
-        longest = max(map(_length_mm, wanted))
-        best = [scan for scan in wanted if _length_mm(scan) >= EQUAL_LENGTH * longest]
+        longest = max(map(length_mm, wanted))
+        best = [scan for scan in wanted if length_mm(scan) >= EQUAL_LENGTH * longest]
         for scan in here:
             if scan not in best:
                 self._leave(scan.series, f"shorter than another PET of the study ({longest:.0f} mm)")
@@ -217,9 +208,9 @@ class _Pairer:
                     self._problem(misfit.what, value=misfit.value, mend=misfit.mend, file=str(scan.series.folder))
         if not fitting:
             return None
-        shares = [1.0 if pet is None else _common_ml(scan, pet) for scan in fitting]
+        shares = [1.0 if pet is None else common_ml(scan, pet) for scan in fitting]
         best = [s for s, share in zip(fitting, shares, strict=True) if share >= EQUAL_OVERLAP * max(shares)]
-        best.sort(key=_preference)
+        best.sort(key=preference)
         for scan in fitting:
             if scan not in best:
                 self._leave(scan.series, "another CT of the study overlaps better with the PET")
@@ -238,7 +229,7 @@ class _Pairer:
         if frames[0] != frames[1]:
             mend = "Give the CT of the same session, or a PET that was registered to this CT."
             return Problem("CT and PET in different frames of reference", mend, value=value)
-        if (share := _overlap(ct, pet)) < MIN_OVERLAP:
+        if (share := overlap(ct, pet)) < MIN_OVERLAP:
             value = f"{value}: {share:.0%} of the smaller one"
             return Problem("CT and PET overlap too little", "Give the CT of the same session.", value=value)
         return None
@@ -273,35 +264,8 @@ def _folders(judged: Sequence[Judged]) -> set[str]:
     return {str(one.series.folder) for one in judged}
 
 
-def _length_mm(scan: Scan) -> float:
-    return scan.stack.grid.shape[0] * scan.stack.grid.spacing_mm[0]
-
-
-def _overlap(ct: Scan, pet: Scan) -> float:
-    """Share of the smaller field of view that lies in both."""
-    return _common_ml(ct, pet) / min(ct.stack.grid.volume_ml, pet.stack.grid.volume_ml)
-
-
-def _common_ml(ct: Scan, pet: Scan) -> float:
-    """Volume of the world box that lies in both."""
-    a, b = ct.stack.grid.extent_mm, pet.stack.grid.extent_mm
-    common_mm = np.clip(np.minimum(a[:, 1], b[:, 1]) - np.maximum(a[:, 0], b[:, 0]), 0, None)
-    return float(np.prod(common_mm)) / 1000.0
-
-
-def _preference(scan: Scan) -> tuple[bool, float, int, str]:
-    """Original before derived, then the thinnest slices, then the lowest number."""
-    series = scan.series
-    return (
-        "ORIGINAL" not in series.image_type,
-        scan.stack.grid.spacing_mm[0],
-        series.number or 0,
-        str(series.folder),
-    )
-
-
 def _preferred(best: Sequence[Scan]) -> str:
-    first, second = _preference(best[0]), _preference(best[1])
+    first, second = preference(best[0]), preference(best[1])
     if first[0] != second[0]:
         return "original images"
     return "thinner slices" if first[1] != second[1] else "the lower series number"
