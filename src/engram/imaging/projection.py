@@ -18,7 +18,10 @@ from engram.imaging.study import ImagePair
 from engram.imaging.volume import Grid, Volume
 
 # Okabe and Ito (2008), for the colour-blind, without its yellow; regions beyond six take the first again.
-REGION_RGB = ((213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233))
+REGION_RGB = (
+    (213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233),
+    (117, 76, 41), (106, 61, 154), (120, 120, 0), (194, 24, 91), (0, 77, 64), (26, 35, 126),
+)  # fmt: skip
 _BOX_SHARE = 0.45  # of a region's colour, in the lines of its boxes; the rest is white
 _GREYS = 128
 _INK, _LETTER_PX = 40, 18  # a dark grey; legible in a thumbnail

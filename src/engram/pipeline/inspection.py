@@ -16,7 +16,7 @@ from engram.pipeline.measures import Loaded, Measures, measure
 from engram.pipeline.patients import IMAGE_VERSION, images_section
 
 # Raised by hand whenever a check of images becomes stricter or says something else, so that none is passed over.
-CHECK_VERSION = 7
+CHECK_VERSION = 8
 
 
 @dataclass(frozen=True)
