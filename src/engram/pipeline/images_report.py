@@ -65,7 +65,7 @@ def _numbers(measures: Measures, *, has_ct: bool) -> Iterator[Measured]:
     if measures.roi_pet and measures.bones is not None:
         yield Measured("Liver, SUVmean", measures.liver.mean if measures.liver is not None else None, 2)
     if has_ct and measures.bones is not None:
-        yield Measured("Labelled bone denser than around it (share)", measures.bone_contrast, 2)
+        yield Measured("Bone denser than around it (share)", measures.bone_contrast, 2)
     if measures.bones is not None:
         yield Measured("Vertebrae", float(len(measures.bones.vertebrae)), 0, compared=False)
 

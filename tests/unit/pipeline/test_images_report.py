@@ -93,8 +93,8 @@ def test_a_patient_with_too_little_labelled_bone_has_a_blank_and_the_others_a_st
     """No contrast is measured below 200 blocks of bone."""
     bones = BoneQuality(1.0, 1, ("L3",), (), None, ())
     text = page([quality(row, bones=bones, contrast=None if row == 3 else 0.9) for row in (2, 3, 4)])
-    assert text.count('Labelled bone denser than around it (share)</td><td class="number">0.90') == 2
-    assert text.count('Labelled bone denser than around it (share)</td><td class="number">–') == 1
+    assert text.count('Bone denser than around it (share)</td><td class="number">0.90') == 2
+    assert text.count('Bone denser than around it (share)</td><td class="number">–') == 1
     assert ">Labelled bone denser" in text
 
 
