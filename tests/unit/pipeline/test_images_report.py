@@ -95,7 +95,7 @@ def test_a_patient_with_too_little_labelled_bone_has_a_blank_and_the_others_a_st
     text = page([quality(row, bones=bones, contrast=None if row == 3 else 0.9) for row in (2, 3, 4)])
     assert text.count('Bone denser than around it (share)</td><td class="number">0.90') == 2
     assert text.count('Bone denser than around it (share)</td><td class="number">–') == 1
-    assert ">Labelled bone denser" in text
+    assert ">Bone denser than" in text
 
 
 def test_the_picture_is_said_to_be_of_the_study_s_window(page):
