@@ -283,8 +283,13 @@ def test_an_interrupt_ends_the_run_under_way(
     monkeypatch.setenv("FAKE_MODE", "sleep")
     pid, main = tmp_path / "calls.txt.pid", threading.main_thread().ident
     threading.Thread(target=lambda: _interrupt_when(pid, main), daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        run(study)
+    # A shell that starts the tests in the background has interrupts ignored.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(study)
+    finally:
+        signal.signal(signal.SIGINT, handler)
     child = int(pid.read_text())
     deadline = time.monotonic() + 5
     while _runs(child) and time.monotonic() < deadline:
