@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from engram.cohort.cells import read_sheet
@@ -61,13 +61,12 @@ def merged_manifest(
     their row, without images: the exclusion flow counts them. Raises ManifestError where an id is there twice.
     """
     columns = [id_column, "ct", "pet", *(c for c in image_columns(patients) if c not in ("ct", "pet"))]
-    table = _by_id(clinical, id_column) if clinical is not None else {}
-    kept = _by_id(path, id_column) if path.exists() else {}
+    written, clinic = (_read(table, id_column) for table in (path if path.exists() else None, clinical))
+    columns = list(dict.fromkeys((*columns, *written.columns, *clinic.columns)))
     made = [folder.resolve() for folder in (path.parent / "images", path.parent / "labels", source)]
-    kept = {patient_id: _without(made, path.parent, cells) for patient_id, cells in kept.items()}
-    for sheet in (path if path.exists() else None, clinical):
-        columns += [name for name in (read_sheet(sheet).columns if sheet else ()) if name not in columns]
-    if clinical is None and not path.exists():
+    kept = {patient_id: _without(made, path.parent, cells) for patient_id, cells in written.rows.items()}
+    table = clinic.rows
+    if not (written.columns or clinic.columns):
         columns += OUTCOME_COLUMNS
     rows = {patient_id: {**table.get(patient_id, {}), **kept.get(patient_id, {})} for patient_id in [*kept, *table]}
     for patient in patients:
@@ -124,7 +123,18 @@ def _relative(path: Path, folder: Path) -> str:
     return resolved.relative_to(base).as_posix() if resolved.is_relative_to(base) else str(resolved)
 
 
-def _by_id(path: Path, id_column: str) -> dict[str, dict[str, str]]:
+@dataclass(frozen=True)
+class _Table:
+    """A table of the user: its cells by patient id."""
+
+    columns: tuple[str, ...] = ()
+    rows: Mapping[str, dict[str, str]] = field(default_factory=dict)
+
+
+def _read(path: Path | None, id_column: str) -> _Table:
+    """None: an empty table."""
+    if path is None:
+        return _Table()
     sheet = read_sheet(path)
     if id_column not in sheet.columns:
         mend = f"Name the column with --id; the table has {', '.join(sheet.columns)}."
@@ -140,7 +150,7 @@ def _by_id(path: Path, id_column: str) -> dict[str, dict[str, str]]:
         rows[text] = {name: cell for name, cell in row.cells.items() if cell is not None}
     if problems:
         raise ManifestError(str(path), problems)
-    return rows
+    return _Table(sheet.columns, rows)
 
 
 def write_problems(path: Path, problems: Sequence[ImagingError]) -> Path:
