@@ -33,6 +33,11 @@ class RowResult(_Record):
     mean: float | None
     se: float | None  # sd / sqrt(folds)
     p: float | None  # one-sided one-sample t-test of c against 0.5, as in the paper
+    p_two_sided: float | None = None  # the same test, two-sided
+    p_corrected: float | None = None  # two-sided, for folds that share training patients
+    p_adjusted: float | None = None  # p_corrected by Benjamini and Hochberg, over all rows
+    ci_lower: float | None = None  # 95 % interval of the mean, over resampled test patients
+    ci_upper: float | None = None
     true_c_index: list[float | None] | None = None  # c of the true log-hazard on the same test folds
     true_mean: float | None = None
 
@@ -51,13 +56,66 @@ class Curve(_Record):
 
 
 class RiskGroups(_Record):
-    """Patients of one row below the first and above the third quartile of training risks (paper Figure 4)."""
+    """Patients of one row in four groups, cut at the quartiles of training risks (paper Figure 4).
+
+    Tests and the hazard ratio are of the last group against the first.
+    """
 
     row: str
     curves: list[Curve]
-    between: int  # patients between the two cut-points, who are on no curve
     ticks_months: list[float]
-    logrank_p: float | None
+    logrank_p: float | None  # of pooled patients, as in the paper: too small
+    permutation_p: float | None  # the same test against groups that were permuted within test folds
+    hazard_ratio: float | None  # within test folds
+    hr_lower: float | None
+    hr_upper: float | None
+
+
+class Comparison(_Record):
+    """Two rows on the same folds and patients: c-index of `row` minus that of `other`."""
+
+    row: str
+    other: str
+    differs_in: str
+    prespecified: bool  # declared before any result; the others explore
+    difference: float | None  # mean over the folds
+    se: float | None  # sd / sqrt(folds)
+    ci_lower: float | None  # 95 % interval of the difference, over resampled test patients
+    ci_upper: float | None
+    p_two_sided: float | None  # paired t-test over folds, not corrected
+    p_corrected: float | None  # the same, for folds that share training patients
+    p_adjusted: float | None  # by Holm over the prespecified, by Benjamini and Hochberg over the others
+
+
+class ColumnTest(_Record):
+    """One column of the clinical model: whether its hazard ratio is the same at all times; a small p: it is not."""
+
+    column: str
+    p: float | None
+    p_adjusted: float | None  # Holm, over the columns
+
+
+class ClinicalModel(_Record):
+    """One Cox model of the covariates of all patients. It describes the cohort; no row uses it."""
+
+    parameters: int
+    events_per_parameter: float
+    likelihood_ratio: float  # chi-square of the covariates against none, and its p
+    p: float
+    shrinkage: float  # share of its effects that it is expected to keep in new patients
+    r2: float  # Cox-Snell, times the shrinkage
+    parameters_allowed: float  # that so many patients bear (Riley)
+    proportional_hazards: list[ColumnTest]
+
+
+class IncrementalValue(_Record):
+    """What the out-of-fold risk of a row adds to the covariates of all patients in one Cox model."""
+
+    row: str
+    likelihood_ratio: float | None  # chi-square with one degree of freedom
+    p: float | None
+    p_adjusted: float | None  # Benjamini and Hochberg, over the rows
+    new_information: float | None  # its share of the chi-square of covariates and risk together
 
 
 class DrawnMasks(_Record):
@@ -161,6 +219,9 @@ class StudyResults(_Record):
     cohort: CohortSummary
     folds: list[FoldSummary]
     rows: list[RowResult]
+    comparisons: list[Comparison] = []
+    clinical_model: ClinicalModel | None = None
+    incremental_value: list[IncrementalValue] = []
     risk_groups: RiskGroups | None
     drawn_masks: list[DrawnMasks] = []  # one for each scan and region; empty where it was turned off
     provenance: Provenance

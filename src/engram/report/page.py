@@ -18,10 +18,11 @@ from engram.report.figures.forest import draw_forest
 from engram.report.figures.kaplan_meier import draw_kaplan_meier
 from engram.report.figures.quality import draw_drawn_masks
 from engram.report.figures.svg import Drawing
+from engram.report.layout import Table
 from engram.report.pictures import Picture, embed
 from engram.report.quality_page import PAGE_NAME, StudyPicture, quality_page
 from engram.report.resources import resource
-from engram.report.tables import TABLE_NAMES, Table, all_tables
+from engram.report.tables import TABLE_NAMES, all_tables
 
 __all__ = ["Picture", "StudyPicture", "write_report"]
 
@@ -79,7 +80,7 @@ def _groups_untrained(results: StudyResults, groups: RiskGroups) -> bool:
 
 
 def _contents(
-    tables: dict[str, Table], figures: dict[str, Drawing], *, pictures: bool, groups: bool
+    tables: dict[str, Table], figures: dict[str, Drawing], *, pictures: bool, groups: bool, clinical_model: bool
 ) -> list[tuple[str, str]]:
     """(anchor, title) of the sections that this page has, in their order."""
     sections = [
@@ -89,6 +90,8 @@ def _contents(
         ("table2", "Table 2. Image + clinical", "table2_multimodal" in tables),
         ("table3", "Table 3. Comparison", "table3_comparison" in tables),
         ("c-index", "Every row, every fold", "c_index" in figures),
+        ("comparisons", "Row against row", "tests_against_chance" in tables),
+        ("clinical-model", "Images beside covariates", clinical_model),
         ("risk-groups", "Risk groups", groups),
         ("folds", "Folds", True),
         ("pictures", "What the model reads", pictures),
@@ -122,7 +125,14 @@ def _render(
         groups=groups,
         groups_untrained=groups is not None and _groups_untrained(results, groups),
         labels=labels,
-        contents=_contents(tables, figures, pictures=bool(pictures or absent), groups=groups is not None),
+        clinical_model=prose.clinical_model(results),
+        contents=_contents(
+            tables,
+            figures,
+            pictures=bool(pictures or absent),
+            groups=groups is not None,
+            clinical_model=results.clinical_model is not None,
+        ),
         pictures=[embed(picture) for picture in pictures],
         absent=absent,
         sees_the_region=prose.sees_the_region(results) if results.drawn_masks else None,
