@@ -2,8 +2,8 @@
 
     python benchmarks/false_positives.py [--runs 300] [--patients 227] [--workers 2]
 
-Three cheap rows (ridge Cox of covariates, of an image vector, of both) on the same five folds, in two worlds. In the
-first, outcomes (time and event together) are permuted over the patients: no row knows anything. In the second,
+Three cheap rows (ridge Cox of covariates, of an image vector, of both) on the same five folds, in two worlds. In
+the first, outcomes (time and event together) are permuted over the patients: no row knows anything. In the second,
 covariates carry a signal and the image knows nothing. Every run is a cohort of its own. Prints Markdown: the share
 of runs that each test calls positive at the level of 5 %, which should be 5 %.
 """

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from engram.evaluation.results import Comparison, IncrementalValue, RowResult, StudyResults
 from engram.report import labels
-from engram.report.formats import EN_DASH, interval, number, p_value, signed
+from engram.report.formats import EN_DASH, number, p_value, signed, signed_interval
 from engram.report.layout import Column, Table
 
 
@@ -47,7 +47,7 @@ def _difference_columns(adjusted: str) -> tuple[Column, ...]:
 
 def _difference_cells(one: Comparison) -> tuple[str, ...]:
     p = (one.p_two_sided, one.p_corrected, one.p_adjusted)
-    return (signed(one.difference), number(one.se), interval(one.ci_lower, one.ci_upper), *map(p_value, p))
+    return (signed(one.difference), number(one.se), signed_interval(one.ci_lower, one.ci_upper), *map(p_value, p))
 
 
 def chance_table(results: StudyResults) -> Table:

@@ -31,6 +31,11 @@ def interval(lower: float | None, upper: float | None, decimals: int = 3) -> str
     return f"{number(lower, decimals)} to {number(upper, decimals)}"
 
 
+def signed_interval(lower: float | None, upper: float | None) -> str:
+    """`-0.004 to +0.086`, of a difference; an en dash where there is none."""
+    return EN_DASH if lower is None or upper is None else f"{signed(lower)} to {signed(upper)}"
+
+
 def months(value: float | None) -> str:
     """A time in months; an en dash where there is none (a median that is not reached)."""
     return number(value, 1)

@@ -40,8 +40,7 @@ P_CORRECTED = (
 )
 PRESPECIFIED = (
     "Declared before any result: each row of images and covariates against the covariates alone, by the same "
-    "survival model. It is the question of every study, and the only one that its p answers without having been "
-    "chosen."
+    "survival model. This is the question of the study; all other comparisons explore."
 )
 DIFFERENCE = (
     "Difference: c-index of the row minus that of the other, on the same folds; 95 % CI by a bootstrap of the same "

@@ -17,64 +17,20 @@ from engram.outcome import SurvivalOutcome
 from engram.survival.metrics import logrank_p
 
 # Freireich et al., Blood 21 (1963) 699: weeks in remission, 6-MP (+ is censored) and placebo.
-SIX_MP = [
-    "6",
-    "6",
-    "6",
-    "6+",
-    "7",
-    "9+",
-    "10",
-    "10+",
-    "11+",
-    "13",
-    "16",
-    "17+",
-    "19+",
-    "20+",
-    "22",
-    "23",
-    "25+",
-    "32+",
-    "32+",
-    "34+",
-    "35+",
-]
-PLACEBO = [
-    "1",
-    "1",
-    "2",
-    "2",
-    "3",
-    "4",
-    "4",
-    "5",
-    "5",
-    "8",
-    "8",
-    "8",
-    "8",
-    "11",
-    "11",
-    "12",
-    "12",
-    "15",
-    "17",
-    "22",
-    "23",
-]
+SIX_MP = "6 6 6 6+ 7 9+ 10 10+ 11+ 13 16 17+ 19+ 20+ 22 23 25+ 32+ 32+ 34+ 35+"
+PLACEBO = "1 1 2 2 3 4 4 5 5 8 8 8 8 11 11 12 12 15 17 22 23"
 
 
 @pytest.fixture
 def remission():
-    weeks = SIX_MP + PLACEBO
+    weeks = [*SIX_MP.split(), *PLACEBO.split()]
     event = np.array([not text.endswith("+") for text in weeks])
     return SurvivalOutcome(event, np.array([float(text.rstrip("+")) for text in weeks]), "weeks")
 
 
 @pytest.fixture
 def placebo():
-    return np.repeat([False, True], [len(SIX_MP), len(PLACEBO)])
+    return np.repeat([False, True], [len(SIX_MP.split()), len(PLACEBO.split())])
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from page_reader import Page
 from engram.errors import StorageError
 from engram.evaluation.results import StudyResults
 from engram.report import labels
-from engram.report.formats import interval, number, p_value, signed
+from engram.report.formats import interval, number, p_value, signed, signed_interval
 from engram.report.page import Picture, write_report
 
 TABLES = {
@@ -333,7 +333,7 @@ def test_comparisons_say_what_was_declared_and_what_explores(synthetic_demo: Stu
     assert labels.PRESPECIFIED in section.text
     assert [line[0] for line in planned[1:]] == [one.row for one in synthetic_demo.comparisons if one.prespecified]
     first = synthetic_demo.comparisons[0]
-    numbers = [signed(first.difference), number(first.se), interval(first.ci_lower, first.ci_upper)]
+    numbers = [signed(first.difference), number(first.se), signed_interval(first.ci_lower, first.ci_upper)]
     assert planned[1][2:] == [*numbers, "0.030", "0.110", "0.400"]
     assert exploring[1][:3] == ["Clinical, DeepSurv", "Clinical, ridge Cox", "survival model"]
     assert len(chance) == 1 + len(synthetic_demo.rows)
