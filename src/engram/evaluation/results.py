@@ -5,19 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from engram.errors import StorageError
+from engram.evaluation.performance_records import Performance
+from engram.evaluation.record import Record
 from engram.files import write_text
 
 SCHEMA_VERSION = 1
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RowResult(_Record):
+class RowResult(Record):
     """One model on all folds. Lists have one value a fold, in fold order; None where a fold allows none."""
 
     name: str
@@ -42,7 +40,7 @@ class RowResult(_Record):
     true_mean: float | None = None
 
 
-class Curve(_Record):
+class Curve(Record):
     """A Kaplan-Meier curve as steps, in months; `at_risk` is counted at the result's `ticks_months`."""
 
     label: str
@@ -55,7 +53,7 @@ class Curve(_Record):
     at_risk: list[int]
 
 
-class RiskGroups(_Record):
+class RiskGroups(Record):
     """Patients of one row in four groups, cut at the quartiles of training risks (paper Figure 4).
 
     Tests and the hazard ratio are of the last group against the first.
@@ -71,7 +69,7 @@ class RiskGroups(_Record):
     hr_upper: float | None
 
 
-class Comparison(_Record):
+class Comparison(Record):
     """Two rows on the same folds and patients: c-index of `row` minus that of `other`."""
 
     row: str
@@ -87,7 +85,7 @@ class Comparison(_Record):
     p_adjusted: float | None  # by Holm over the prespecified, by Benjamini and Hochberg over the others
 
 
-class ColumnTest(_Record):
+class ColumnTest(Record):
     """One column of the clinical model: whether its hazard ratio is the same at all times; a small p: it is not."""
 
     column: str
@@ -95,7 +93,7 @@ class ColumnTest(_Record):
     p_adjusted: float | None  # Holm, over the columns
 
 
-class ClinicalModel(_Record):
+class ClinicalModel(Record):
     """One Cox model of the covariates of all patients. It describes the cohort; no row uses it."""
 
     parameters: int
@@ -108,7 +106,7 @@ class ClinicalModel(_Record):
     proportional_hazards: list[ColumnTest]
 
 
-class IncrementalValue(_Record):
+class IncrementalValue(Record):
     """What the out-of-fold risk of a row adds to the covariates of all patients in one Cox model."""
 
     row: str
@@ -118,7 +116,7 @@ class IncrementalValue(_Record):
     new_information: float | None  # its share of the chi-square of covariates and risk together
 
 
-class DrawnMasks(_Record):
+class DrawnMasks(Record):
     """How the masks that the model draws lie on one region, over all patients; Dice from 0 to 1, higher is better.
 
     dice_quartiles: lower quartile, median, upper quartile of each patient's Dice. The curves are quartiles of the
@@ -136,7 +134,7 @@ class DrawnMasks(_Record):
     curve_upper: list[float]
 
 
-class FlowStep(_Record):
+class FlowStep(Record):
     """One box of the exclusion flow (paper Figure 1): how many were left out here, why, and how many remain."""
 
     stage: Literal["imaging", "clinical", "outcome"]
@@ -146,7 +144,7 @@ class FlowStep(_Record):
     remaining: int
 
 
-class Flow(_Record):
+class Flow(Record):
     """The exclusion flow. `pool` counts the rows of the manifest."""
 
     pool: int
@@ -154,7 +152,7 @@ class Flow(_Record):
     analysed: int
 
 
-class Characteristic(_Record):
+class Characteristic(Record):
     """One line of the cohort table: a covariate, or a level of it."""
 
     variable: str
@@ -163,7 +161,7 @@ class Characteristic(_Record):
     missing: int
 
 
-class CohortSummary(_Record):
+class CohortSummary(Record):
     """The cohort as analysed. Times in months."""
 
     n: int
@@ -177,14 +175,14 @@ class CohortSummary(_Record):
     characteristics: list[Characteristic]
 
 
-class FoldSummary(_Record):
+class FoldSummary(Record):
     """One test fold."""
 
     n: int
     events: int
 
 
-class Provenance(_Record):
+class Provenance(Record):
     """What the numbers were made with. No dates, so that equal runs give equal files."""
 
     engram: str
@@ -207,7 +205,7 @@ class Provenance(_Record):
     seed: int
 
 
-class StudyResults(_Record):
+class StudyResults(Record):
     """Everything that the report prints."""
 
     schema_version: int = SCHEMA_VERSION
@@ -219,11 +217,14 @@ class StudyResults(_Record):
     cohort: CohortSummary
     folds: list[FoldSummary]
     rows: list[RowResult]
-    comparisons: list[Comparison] = []
+    comparisons: list[Comparison] = Field(default_factory=list)
     clinical_model: ClinicalModel | None = None
-    incremental_value: list[IncrementalValue] = []
+    incremental_value: list[IncrementalValue] = Field(default_factory=list)
     risk_groups: RiskGroups | None
-    drawn_masks: list[DrawnMasks] = []  # one for each scan and region; empty where it was turned off
+    performance: Performance | None = None  # beyond the c-index
+    drawn_masks: list[DrawnMasks] = Field(
+        default_factory=list
+    )  # one for each scan and region; empty where it was turned off
     provenance: Provenance
 
 

@@ -16,6 +16,8 @@ from engram.evaluation.comparisons import compare_rows
 from engram.evaluation.cross_validate import cross_validate, fold_outcomes
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.folds import stratified_folds
+from engram.evaluation.performance import performance
+from engram.evaluation.performance_records import Performance
 from engram.evaluation.results import (
     ClinicalModel,
     Comparison,
@@ -50,6 +52,7 @@ class Evaluation:
     clinical_model: ClinicalModel | None
     incremental_value: list[IncrementalValue]
     risk_groups: RiskGroups | None
+    performance: Performance
     folds: list[FoldSummary]
     out_of_fold: pd.DataFrame
     warnings: list[str]
@@ -94,6 +97,9 @@ def evaluate_study(
         clinical_model=clinical_model(columns, table.outcome),
         incremental_value=incremental_value(columns, of_images, table.outcome),
         risk_groups=_best_groups(rows, results, folds, table.outcome, settings.seed),
+        performance=performance(
+            [spec.name for spec in specs], results, folds, table.outcome, settings, drawn=_drawn(rows)
+        ),
         folds=[FoldSummary(n=len(outcome), events=int(outcome.event.sum())) for outcome in outcomes],
         out_of_fold=_out_of_fold(specs, results, folds, table),
         warnings=[*cohort_warnings(table.outcome, outcomes), *_notes(specs, results)],
@@ -128,6 +134,13 @@ def _best_groups(
     if rows[best].mean is None:
         return None
     return risk_groups(rows[best].name, pool_risks(results[best], folds), outcome, folds, seed=seed)
+
+
+def _drawn(rows: Sequence[RowResult]) -> list[str]:
+    """The row with the highest mean and the best clinical one, whose further curves are saved."""
+    known = [row for row in rows if row.mean is not None]
+    clinical = [row for row in known if row.family == "clinical"]
+    return [max(group, key=lambda row: row.mean or 0.0).name for group in (known, clinical) if group]
 
 
 def _out_of_fold(

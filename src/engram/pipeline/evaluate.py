@@ -98,6 +98,7 @@ def _results(
         clinical_model=evaluation.clinical_model,
         incremental_value=evaluation.incremental_value,
         risk_groups=evaluation.risk_groups,
+        performance=evaluation.performance,
         drawn_masks=summarise_quality(studies, config.embedding.quality_limit),
         provenance=_provenance(config, cohort, embedded),
     )

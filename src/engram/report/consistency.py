@@ -16,6 +16,7 @@ from engram.evaluation.results import (
     RowResult,
     StudyResults,
 )
+from engram.report.performance_consistency import check_performance
 
 _ROUNDING = 1e-6  # of numbers that were summed in another order
 
@@ -31,6 +32,8 @@ def check_results(results: StudyResults) -> None:
         found += _drawn_masks(group)
     for one in results.comparisons:
         found += _comparison(one, {row.name: row for row in results.rows})
+    if results.performance is not None:
+        found += check_performance(results, results.performance)
     if results.risk_groups is not None:
         found += _groups(results.risk_groups)
     if found:

@@ -35,6 +35,7 @@ _HEADS = {
 def methods(results: StudyResults) -> list[str]:
     """The methods as paragraphs: patients, images, models, evaluation."""
     paragraphs = [_patients(results), _images(results), _models(results), _evaluation(results)]
+    paragraphs.append(_beyond_c_index(results))
     return [text for text in paragraphs if text]
 
 
@@ -163,6 +164,21 @@ def _deepsurv(settings: dict[str, str | int | float | bool | list[int]]) -> list
         f"{settings['patience']}), who then all trained"
         + (f"; the risk is the mean of {many} networks of different seeds." if many > 1 else "."),
     ]
+
+
+def _beyond_c_index(results: StudyResults) -> str:
+    found = results.performance
+    if found is None:
+        return ""
+    at = "" if found.horizon_months is None else f" at {found.horizon_months:g} months"
+    return (
+        "Beyond the c-index: Uno's c (2011), cumulative / dynamic AUC (Uno, 2007) and the Brier score (Graf, 1999) "
+        "were weighted by the Kaplan-Meier curve of censoring of the training patients, up to the time at which a "
+        "tenth of them are still at risk; log-risks became probabilities by Breslow's baseline hazard of the "
+        "training patients. "
+        f"Of the out-of-fold predictions{at}: calibration by a spline (Austin, 2020), the slope of a Cox model "
+        "stratified by fold, D-calibration (Haider, 2020), and net benefit (Vickers, 2008)."
+    )
 
 
 def _evaluation(results: StudyResults) -> str:

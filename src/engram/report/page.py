@@ -18,6 +18,7 @@ from engram.report.figures.forest import draw_forest
 from engram.report.figures.kaplan_meier import draw_kaplan_meier
 from engram.report.figures.quality import draw_drawn_masks
 from engram.report.figures.svg import Drawing
+from engram.report.figures.utility import draw_utility
 from engram.report.layout import Table
 from engram.report.pictures import Picture, embed
 from engram.report.quality_page import PAGE_NAME, StudyPicture, quality_page
@@ -26,7 +27,7 @@ from engram.report.tables import TABLE_NAMES, all_tables
 
 __all__ = ["Picture", "StudyPicture", "write_report"]
 
-_FIGURE_NAMES = ("flow", "c_index", "kaplan_meier", "drawn_masks")
+_FIGURE_NAMES = ("flow", "c_index", "kaplan_meier", "utility", "drawn_masks")
 
 
 def write_report(
@@ -65,9 +66,19 @@ def _figures(results: StudyResults) -> dict[str, Drawing]:
         drawn.append(
             draw_kaplan_meier(groups, results.cohort.endpoint, untrained=_groups_untrained(results, groups))
         )
+    drawn += _utility(results)
     if results.drawn_masks:
         drawn.append(draw_drawn_masks(results.drawn_masks, untrained=results.provenance.untrained_weights))
     return {drawing.name: drawing for drawing in drawn}
+
+
+def _utility(results: StudyResults) -> list[Drawing]:
+    found = results.performance
+    if found is None or found.horizon_months is None or not found.curves:
+        return []
+    rows = [row for row in results.rows if row.name in {curves.row for curves in found.curves}]
+    untrained = labels.needs_untrained_label(results, rows)
+    return [draw_utility(found, {row.name: row.family for row in rows}, untrained=untrained)]
 
 
 def _risk_groups(results: StudyResults) -> RiskGroups | None:
@@ -93,6 +104,7 @@ def _contents(
         ("comparisons", "Row against row", "tests_against_chance" in tables),
         ("clinical-model", "Images beside covariates", clinical_model),
         ("risk-groups", "Risk groups", groups),
+        ("beyond", "Beyond the c-index", "beyond_c_index" in tables),
         ("folds", "Folds", True),
         ("pictures", "What the model reads", pictures),
         ("drawn-masks", "Does the model see the region?", "drawn_masks" in tables),

@@ -10,6 +10,7 @@ from engram.report import labels, shown
 from engram.report.evidence_tables import evidence_tables
 from engram.report.formats import EN_DASH, interval, months, number, or_dash, p_value
 from engram.report.layout import Column, Table
+from engram.report.performance import performance_table
 from engram.report.shown import Shown
 from engram.table import PET_NUMBERS
 
@@ -22,6 +23,7 @@ TABLE_NAMES = (
     "tests_against_chance",
     "incremental_value",
     "proportional_hazards",
+    "beyond_c_index",
     "folds",
     "drawn_masks",
     "cohort",
@@ -36,6 +38,7 @@ def all_tables(results: StudyResults) -> dict[str, Table]:
         family_table(results, "table2_multimodal", "multimodal"),
         comparison_table(results),
         *evidence_tables(results),
+        performance_table(results),
         fold_table(results),
         drawn_masks_table(results),
         cohort_table(results),

@@ -167,16 +167,15 @@ def test_d_calibration_refuses_what_is_no_probability(survival):
 
 def test_net_benefit_without_censoring_counts_true_and_false_positives():
     outcome, predicted = outcome_of([1, 2, 8, 9], [1, 1, 1, 1]), [0.9, 0.4, 0.6, 0.1]
-    assert net_benefit(predicted, outcome, 5, 0.5).value == pytest.approx(1 / 4 - 1 / 4)
-    assert net_benefit(predicted, outcome, 5, 0.2).value == pytest.approx(2 / 4 - 1 / 4 * 0.25)
-    assert net_benefit(predicted, outcome, 5, 0.95).value == 0
+    found = [measure.value for measure in net_benefit(predicted, outcome, 5, [0.2, 0.5, 0.95])]
+    assert found == pytest.approx([2 / 4 - 1 / 4 * 0.25, 1 / 4 - 1 / 4, 0])
 
 
 def test_net_benefit_is_absent_where_nobody_treated_is_followed():
     outcome = outcome_of([1, 2, 8, 9], [0, 0, 1, 1])
-    assert "none of the 2 treated" in net_benefit([0.9, 0.9, 0.1, 0.1], outcome, 5, 0.5).reason
+    assert "none of the 2 treated" in net_benefit([0.9, 0.9, 0.1, 0.1], outcome, 5, [0.5])[0].reason
     with pytest.raises(ValueError, match="threshold"):
-        net_benefit([0.9, 0.9, 0.1, 0.1], outcome, 5, 1.0)
+        net_benefit([0.9, 0.9, 0.1, 0.1], outcome, 5, [0.5, 1.0])
 
 
 def test_a_slope_of_the_truth_is_one_and_of_overstated_risks_below():

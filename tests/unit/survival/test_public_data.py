@@ -59,7 +59,7 @@ def test_net_benefit(public, thresholds):
     baseline = BreslowBaseline.of(public.training_risk, public.training)
     event_by = 1 - baseline.survival(public.risk, [horizon])[:, 0]
     for name, predicted in (("model", event_by), ("all", np.ones(len(event_by)))):
-        found = [net_benefit(predicted, public.test, horizon, threshold) for threshold in thresholds]
+        found = net_benefit(predicted, public.test, horizon, thresholds)
         expected = public.expected["dcurves"][name]
         known = [(m.value, e) for m, e in zip(found, expected, strict=True) if e is not None]
         assert len(known) >= len(thresholds) - 2
