@@ -108,8 +108,10 @@ def fit_cox(
     fitter = CoxPHFitter()
     try:
         with warnings.catch_warnings():
-            # lifelines guesses at trouble from the look of the data, and says for certain when it has come.
+            # lifelines guesses at trouble from the look of the data, and says for certain when it has come; a fit
+            # that runs away overflows before that.
             warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.simplefilter("ignore", RuntimeWarning)
             warnings.filterwarnings("error", "(?s).*Newton-Raphson", ConvergenceWarning)
             frame = _frame(columns, outcome, strata)
             fitter.fit(frame, _TIME, _EVENT, strata=None if strata is None else [_STRATUM])

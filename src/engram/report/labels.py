@@ -29,6 +29,10 @@ CONFIDENCE_INTERVAL = (
     "95 % CI: bootstrap (BCa) of the test patients within their folds, the models staying as they were fitted: "
     "it says what other test patients would change, not what other training patients would."
 )
+NO_INTERVAL = (
+    "95 % CI –: so few patients that some resamples leave a test fold without two who can be compared, or all "
+    "resamples alike."
+)
 P_VALUE = (
     "p, paper: one-sided t-test of fold c-indices against 0.5, as in the paper. It takes the folds for "
     "independent, and is optimistic."
@@ -60,6 +64,10 @@ LIKELIHOOD_RATIO = (
     "covariates; the risks of all folds are pooled, which makes p too small."
 )
 NEW_INFORMATION = "New information: its share of the chi-square of covariates and risk together."
+NO_CLINICAL_MODEL = (
+    "One Cox model of all covariates could not be fitted to these patients: the events are too few for so many "
+    "columns. What the images add to the covariates, and whether hazards are proportional, was not tested."
+)
 PROPORTIONAL_HAZARDS = (
     "p: test of Grambsch and Therneau; a small one says that the covariate's hazard ratio changes with time. p, "
     "Holm: adjusted for the number of columns."
@@ -150,6 +158,11 @@ def why_not_drawn(groups: RiskGroups) -> str | None:
         f"No Kaplan-Meier curves: they are drawn where every group has at least {SMALLEST_GROUP} patients. "
         f"Row \u201c{groups.row}\u201d. {risk_groups_in_words(groups)}"
     )
+
+
+def no_interval(rows: Iterable[RowResult]) -> list[str]:
+    """Why a row with a mean has no interval, where there is one."""
+    return [NO_INTERVAL] * any(row.mean is not None and row.ci_lower is None for row in rows)
 
 
 def needs_untrained_label(results: StudyResults, rows: Iterable[RowResult]) -> bool:

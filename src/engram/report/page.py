@@ -143,7 +143,7 @@ def _render(
             figures,
             pictures=bool(pictures or absent),
             groups=groups is not None,
-            clinical_model=results.clinical_model is not None,
+            clinical_model=bool(prose.clinical_model(results)),
         ),
         pictures=[embed(picture) for picture in pictures],
         absent=absent,

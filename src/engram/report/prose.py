@@ -73,10 +73,10 @@ def _best(row: RowResult, results: StudyResults) -> str:
 
 def clinical_model(results: StudyResults) -> list[str]:
     """What one Cox model of all covariates says of the cohort: how many parameters it bears, and of proportional
-    hazards. Empty where there is none."""
+    hazards. Empty where no row sees a covariate."""
     model = results.clinical_model
     if model is None:
-        return []
+        return [labels.NO_CLINICAL_MODEL] * any(row.family != "image" for row in results.rows)
     n, events = results.cohort.n, results.cohort.events
     fewer = "more than" if model.parameters > model.parameters_allowed else "within"
     return [

@@ -107,7 +107,7 @@ def _with_c_index(
         name,
         tuple(columns),
         tuple(cells),
-        (*labels.OF_A_C_INDEX, *[labels.TRUE_C] * results.synthetic, *notes),
+        (*labels.OF_A_C_INDEX, *labels.no_interval(rows), *[labels.TRUE_C] * results.synthetic, *notes),
         labels.needs_untrained_label(results, rows),
     )
 

@@ -86,7 +86,7 @@ def test_csv_files_are_the_tables_of_the_page(any_study: StudyResults, tmp_path:
     page = page_of(any_study, tmp_path)
     for section, name in TABLES.items():
         path = tmp_path / "tables" / f"{name}.csv"
-        if section not in page.sections:
+        if section not in page.sections or not page.sections[section].tables:
             assert not path.exists()
             continue
         with path.open(encoding="utf-8", newline="") as stream:
@@ -181,7 +181,8 @@ def test_the_summary_names_the_best_row_of_each_family(synthetic_demo: StudyResu
 def test_a_page_without_images_has_no_headings_for_them(clinical_only: StudyResults, tmp_path: Path) -> None:
     page = page_of(clinical_only, tmp_path)
     expected = [
-        "top", "flow", "cohort", "table3", "c-index", "comparisons", "folds", "methods", "provenance", "reading",
+        "top", "flow", "cohort", "table3", "c-index", "comparisons", "clinical-model", "folds", "methods",
+        "provenance", "reading",
     ]  # fmt: skip
     assert list(page.sections) == expected
     assert all(section.headings for name, section in page.sections.items() if name != "top")
@@ -356,6 +357,15 @@ def test_the_clinical_model_is_put_into_words(synthetic_demo: StudyResults, tmp_
     )
     assert "the covariates are within that" in text
     assert "No test speaks against" not in text
+
+
+def test_what_few_patients_do_not_allow_is_said(
+    fourteen_patients: StudyResults, clinical_only: StudyResults, tmp_path: Path
+) -> None:
+    page = page_of(fourteen_patients, tmp_path)
+    assert labels.NO_CLINICAL_MODEL in page.sections["clinical-model"].text
+    assert labels.NO_INTERVAL in page.sections["table1"].text
+    assert labels.NO_INTERVAL not in page_of(clinical_only, tmp_path).sections["table3"].text
 
 
 def test_a_difference_that_is_not_that_of_its_rows_is_refused(synthetic_demo: StudyResults, tmp_path: Path) -> None:
