@@ -58,7 +58,7 @@ def performance(
     """Measure each row (outer sequence) on each fold (inner one), and its out-of-fold predictions together.
 
     Censoring weights, horizons and baseline hazards are of the training patients of each fold. drawn: names of the
-    rows whose curves are saved.
+    rows whose curves are saved, in that order.
     """
     yardsticks = [Yardstick.of(outcome, fold) for fold in folds]
     reach = _Reach.of(yardsticks, settings)
@@ -73,7 +73,7 @@ def performance(
         rows=[row.record for row in found],
         thresholds=list(THRESHOLDS),
         treat_all=_benefits(everybody, outcome, reach.horizon),
-        curves=[_curves(row, outcome, reach.horizon) for row in found if row.record.row in drawn],
+        curves=[_curves(found[names.index(name)], outcome, reach.horizon) for name in dict.fromkeys(drawn)],
         notes=list(reach.notes),
     )
 

@@ -62,7 +62,7 @@ def test_the_true_risk_is_told_from_noise_and_from_overstatement(study):
     assert nothing.slope_lower < 0.3
     assert true.d_calibration_p > 0.01
     assert sum(true.d_calibration) == pytest.approx(1)
-    assert [curves.row for curves in found.curves] == ["true", "noise"]
+    assert [curves.row for curves in found.curves] == ["noise", "true"]
     assert not true.missing
 
 

@@ -144,11 +144,11 @@ def test_ipa_is_zero_for_the_training_curve_itself_and_absent_without_error():
 
 
 def test_d_calibration_by_hand():
-    found = d_calibration([0.95, 0.05, 0.25, 1.0, 0.0], outcome_of([1, 2, 3, 4, 5], [1, 1, 0, 1, 0]))
-    # 0.25, censored: 0.05 of it in its own bin and 0.1 in each of the two below.
-    counts = [1 + 0.4 + 1, 0.4, 0.2, 0, 0, 0, 0, 0, 0, 2]
-    np.testing.assert_allclose(found.shares * 5, counts)
-    assert found.statistic == pytest.approx(sum((c - 0.5) ** 2 / 0.5 for c in counts))
+    found = d_calibration([0.95, 0.05, 0.25, 1.0, 0.0, 0.5], outcome_of([1, 2, 3, 4, 5, 6], [1, 1, 0, 1, 0, 1]))
+    # 0.25, censored: 0.05 of it in its own bin and 0.1 in each of the two below. 0.5 is the lower edge of its bin.
+    counts = [1 + 0.4 + 1, 0.4, 0.2, 0, 0, 1, 0, 0, 0, 2]
+    np.testing.assert_allclose(found.shares * 6, counts)
+    assert found.statistic == pytest.approx(sum((c - 0.6) ** 2 / 0.6 for c in counts))
 
 
 def test_d_calibration_finds_the_true_model_calibrated_and_a_wrong_one_not():

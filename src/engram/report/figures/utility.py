@@ -33,7 +33,7 @@ def draw_utility(found: Performance, families: Mapping[str, str], *, untrained: 
 
     families: family of each row by its name, for its colour.
     """
-    top_in = 0.3 + _LINE_IN * (len(found.curves) + untrained)
+    top_in = 0.15 + _LINE_IN * (len(found.curves) + untrained)
     height_in = top_in + _SIDE_IN + _BOTTOM_IN
     with house_style("utility"):
         figure = blank_figure(height_in)
@@ -83,7 +83,7 @@ def _draw_calibration(
     _frame(axes, f"Predicted probability of the event {by}", f"Observed probability {by}")
     axes.set_ylim(0, 1)
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1.0, linestyle=(0, (1.5, 2)))
-    axes.text(0.97, 0.9, "calibrated", ha="right", va="top", rotation=45, color=QUIET, fontsize=8)
+    axes.text(0.98, 0.02, "dotted: calibrated", ha="right", va="bottom", color=QUIET, fontsize=8)
     for one, colour, dashes in zip(curves, colours, _DASHES, strict=False):
         axes.plot(one.predicted, one.observed, color=colour, linestyle=dashes, linewidth=1.8)
 
@@ -94,7 +94,7 @@ def _draw_decision(axes: Axes, found: Performance, colours: Sequence[str]) -> No
     axes.set_ylim(_FLOOR, max([0.1, *everybody]) * 1.08)
     axes.plot(found.thresholds, _or_gap(found.treat_all), color=QUIET, linewidth=1.0)
     axes.axhline(0, color=INK, linewidth=1.0)
-    axes.text(0.99, 0.004, "treat nobody", ha="right", va="bottom", color=INK, fontsize=8)
+    axes.text(0.02, 0.004, "treat nobody", va="bottom", color=INK, fontsize=8)
     axes.text(0.03, max([0.1, *everybody]), "treat everybody", color=QUIET, fontsize=8, va="bottom")
     for one, colour, dashes in zip(found.curves, colours, _DASHES, strict=False):
         axes.plot(found.thresholds, _or_gap(one.net_benefit), color=colour, linestyle=dashes, linewidth=1.8)
