@@ -46,8 +46,8 @@ def calibration_curve(event_by: npt.ArrayLike, outcome: SurvivalOutcome, horizon
     """Smooth the outcomes of patients over their predicted probabilities and compare.
 
     event_by: (n,) predicted probability of the event by the horizon. The observed one is a flexible parametric
-    (spline) model of the outcomes on log(-log(1 - p)), the one of `lifelines.calibration`, which takes fitted models
-    of lifelines only, prints and draws. Absent for fewer than 10 events, nobody followed beyond the horizon, equal
+    (spline) model of the outcomes on log(-log(1 - p)), the one of `lifelines.calibration`, which takes fitted
+    models of lifelines only, prints and draws. Absent for fewer than 10 events, nobody followed beyond the horizon, equal
     probabilities, or a fit that fails. Raises ValueError for probabilities outside 0 to 1 or of another length.
     Source: Austin, Harrell, van Klaveren, Statistics in Medicine 39 (2020) 2714.
     """

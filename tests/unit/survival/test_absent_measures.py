@@ -174,6 +174,8 @@ def test_net_benefit_without_censoring_counts_true_and_false_positives():
 def test_net_benefit_is_absent_where_nobody_treated_is_followed():
     outcome = outcome_of([1, 2, 8, 9], [0, 0, 1, 1])
     assert "none of the 2 treated" in net_benefit([0.9, 0.9, 0.1, 0.1], outcome, 5, [0.5])[0].reason
+    known = outcome_of([1, 2, 8, 9], [1, 1, 0, 0])  # all treated had the event: nobody is left to follow
+    assert net_benefit([0.9, 0.9, 0.1, 0.1], known, 5, [0.5])[0].value == pytest.approx(0.5)
     with pytest.raises(ValueError, match="threshold"):
         net_benefit([0.9, 0.9, 0.1, 0.1], outcome, 5, [0.5, 1.0])
 
