@@ -102,7 +102,7 @@ def _contents(
         ("table3", "Table 3. Comparison", "table3_comparison" in tables),
         ("c-index", "Every row, every fold", "c_index" in figures),
         ("comparisons", "Row against row", "tests_against_chance" in tables),
-        ("clinical-model", "Images beside covariates", clinical_model),
+        ("clinical-model", "What the covariates bear", clinical_model),
         ("risk-groups", "Risk groups", groups),
         ("beyond", "Beyond the c-index", "beyond_c_index" in tables),
         ("folds", "Folds", True),

@@ -78,13 +78,13 @@ def clinical_model(results: StudyResults) -> list[str]:
     if model is None:
         return [labels.NO_CLINICAL_MODEL] * any(row.family != "image" for row in results.rows)
     n, events = results.cohort.n, results.cohort.events
-    fewer = "more than" if model.parameters > model.parameters_allowed else "within"
+    enough = "no fewer than" if model.parameters <= model.parameters_allowed else "fewer than"
     return [
         f"One Cox model of all covariates, fitted on all patients to describe them and used by no row, has "
         f"{model.parameters} parameters: {model.events_per_parameter:.1f} events for each. It explains "
         f"{100 * model.r2:.1f}{_NO_BREAK}% (Cox-Snell R², after shrinkage by {model.shrinkage:.2f}), at which {n} "
-        f"patients with {events} events bear {model.parameters_allowed:.1f} parameters (Riley et al., 2019): the "
-        f"covariates are {fewer} that.",
+        f"patients with {events} events bear {model.parameters_allowed:.1f} parameters (Riley et al., 2019), "
+        f"{enough} these.",
         *_proportional(model.proportional_hazards),
     ]
 
