@@ -176,8 +176,8 @@ def _beyond_c_index(results: StudyResults) -> str:
         "were weighted by the Kaplan-Meier curve of censoring of the training patients, up to the time at which a "
         "tenth of them are still at risk; log-risks became probabilities by Breslow's baseline hazard of the "
         "training patients. "
-        f"Of the out-of-fold predictions{at}: calibration by a spline (Austin, 2020), the slope of a Cox model "
-        "stratified by fold, D-calibration (Haider, 2020), and net benefit (Vickers, 2008)."
+        f"Of the out-of-fold predictions{at}: calibration by Cox regression on a spline (Austin, 2020), the slope "
+        "of a Cox model stratified by fold, D-calibration (Haider, 2020), and net benefit (Vickers, 2008)."
     )
 
 

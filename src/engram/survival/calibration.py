@@ -8,18 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from lifelines import CoxPHFitter, CRCSplineFitter
+from lifelines import CoxPHFitter
 from lifelines.exceptions import ConvergenceError, ConvergenceWarning
 
 from engram.outcome import SurvivalOutcome
+from engram.survival.baseline import BreslowBaseline
 from engram.survival.measure import Measure
 from engram.survival.metrics import finite_risk
 
 FloatArray = npt.NDArray[np.float64]
 
-FEWEST_EVENTS = 10  # the smooth curve has four parameters, the slope one
+FEWEST_EVENTS = 10  # the smooth curve has two parameters, the slope one
 _EDGE = 1e-10  # a probability of 0 or 1 has no complementary log-log
-_KNOTS = 3
+_KNOTS = (0.1, 0.5, 0.9)  # quantiles of the predictions
 _POINTS = 100
 
 
@@ -45,11 +46,13 @@ class CalibrationCurve:
 def calibration_curve(event_by: npt.ArrayLike, outcome: SurvivalOutcome, horizon_months: float) -> CalibrationCurve:
     """Smooth the outcomes of patients over their predicted probabilities and compare.
 
-    event_by: (n,) predicted probability of the event by the horizon. The observed one is a flexible parametric
-    (spline) model of the outcomes on log(-log(1 - p)), the one of `lifelines.calibration`, which takes fitted
-    models of lifelines only, prints and draws. Absent for fewer than 10 events, nobody followed beyond the horizon, equal
-    probabilities, or a fit that fails. Raises ValueError for probabilities outside 0 to 1 or of another length.
-    Source: Austin, Harrell, van Klaveren, Statistics in Medicine 39 (2020) 2714.
+    event_by: (n,) predicted probability of the event by the horizon. The observed one is that of a Cox regression
+    of the outcomes on a restricted cubic spline of log(-log(1 - p)) with three knots, the published method. Own
+    lines: `lifelines.calibration` fits another spline whose search can stop far from the optimum without a word
+    (0.4 off, on 65 patients), takes fitted models of lifelines only, prints and draws. Absent for fewer than 10
+    events, nobody followed beyond the horizon, equal probabilities, or a fit that fails. Raises ValueError for
+    probabilities outside 0 to 1 or of another length.
+    Source: Austin, Harrell, van Klaveren, Statistics in Medicine 39 (2020) 2714, section 2.2.
     """
     predicted = finite_risk(event_by, outcome)
     if predicted.size and not (predicted.min() >= 0 and predicted.max() <= 1):
@@ -58,14 +61,12 @@ def calibration_curve(event_by: npt.ArrayLike, outcome: SurvivalOutcome, horizon
     reason = _too_little(predicted, outcome, horizon_months)
     if reason:
         return CalibrationCurve.absent(reason)
-    shown = np.linspace(max(predicted.min() - 0.01, _EDGE), min(predicted.max() + 0.01, 1 - _EDGE), _POINTS)
+    shown = np.linspace(*np.quantile(predicted, [0.01, 0.99]), _POINTS)
     try:
         observed = _smoothed(predicted, outcome, horizon_months, np.r_[predicted, shown])
-    except (ConvergenceError, ValueError, ArithmeticError, np.linalg.LinAlgError):
+    except (ConvergenceError, ConvergenceWarning):
         return CalibrationCurve.absent("the smooth curve of observed against predicted did not converge")
     distance = np.abs(observed[: len(predicted)] - predicted)
-    if not np.isfinite(observed).all():
-        return CalibrationCurve.absent("the smooth curve of observed against predicted is not finite")
     ici, e50 = Measure(float(distance.mean())), Measure(float(np.median(distance)))
     return CalibrationCurve(ici, e50, shown, observed[len(predicted) :])
 
@@ -81,14 +82,42 @@ def _too_little(predicted: FloatArray, outcome: SurvivalOutcome, horizon_months:
 
 def _smoothed(predicted: FloatArray, outcome: SurvivalOutcome, horizon_months: float, at: FloatArray) -> FloatArray:
     """The observed probability of the event by the horizon (k,) of patients with predicted ones `at`."""
-    frame = pd.DataFrame({"x": _cloglog(predicted), "time": outcome.time_months, "event": outcome.event})
-    spline = CRCSplineFitter(n_baseline_knots=_KNOTS, penalizer=1e-6)
-    regressors = {"beta_": ["x"], **{f"gamma{number}_": "1" for number in range(_KNOTS)}}
+    x = _cloglog(predicted)
+    knots = _knots(x)
+    columns = _restricted_spline(x, knots)
+    center, spread = columns.mean(axis=0), columns.std(axis=0)
+    scaled = (columns - center) / spread
+    coefficients = _cox(pd.DataFrame(scaled), outcome).params_.to_numpy(dtype=np.float64)
+    baseline = BreslowBaseline.of(scaled @ coefficients, outcome)
+    risk = (_restricted_spline(_cloglog(at), knots) - center) / spread @ coefficients
+    return 1 - baseline.survival(risk, [horizon_months])[:, 0]
+
+
+def _knots(x: FloatArray) -> FloatArray | None:
+    """Three knots (3,), or None where there are too few distinct values for a curve: then it is a straight line."""
+    knots = np.quantile(x, _KNOTS)
+    return knots if len(np.unique(x)) > 2 and knots[0] < knots[1] < knots[2] else None
+
+
+def _restricted_spline(x: FloatArray, knots: FloatArray | None) -> FloatArray:
+    """x (n,) and, where there are knots, its cubic term, linear beyond the outer ones: (n, 1 or 2).
+
+    Source: Harrell, Regression Modeling Strategies, section 2.4.5.
+    """
+    if knots is None:
+        return x[:, None]
+    first, middle, last = knots
+    cubes = [(x - knot).clip(min=0) ** 3 for knot in knots]
+    bent = cubes[0] - cubes[1] * (last - first) / (last - middle) + cubes[2] * (middle - first) / (last - middle)
+    return np.column_stack([x, bent / (last - first) ** 2])
+
+
+def _cox(covariates: pd.DataFrame, outcome: SurvivalOutcome, strata: list[str] | None = None) -> CoxPHFitter:
+    """A fitted Cox regression; a search that does not end well raises."""
+    frame = covariates.assign(time=outcome.time_months, event=outcome.event)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of steps on the way; what comes out is checked
-        spline.fit_right_censoring(frame, "time", "event", regressors=regressors)
-        curve = spline.predict_survival_function(pd.DataFrame({"x": _cloglog(at)}), times=[horizon_months])
-    return np.asarray(1 - curve.to_numpy(dtype=np.float64)[0])
+        warnings.simplefilter("error", ConvergenceWarning)
+        return CoxPHFitter().fit(frame, "time", "event", strata=strata)
 
 
 def _cloglog(probability: FloatArray) -> FloatArray:
@@ -122,16 +151,12 @@ def calibration_slope(risk: npt.ArrayLike, outcome: SurvivalOutcome, fold: npt.A
     values, events = finite_risk(risk, outcome), int(outcome.event.sum())
     if events < FEWEST_EVENTS:
         return Slope.absent(f"{events} events, and a calibration slope needs {FEWEST_EVENTS}")
-    frame = pd.DataFrame(
-        {"x": values, "fold": np.asarray(fold), "time": outcome.time_months, "event": outcome.event}
-    )
+    frame = pd.DataFrame({"x": values, "fold": np.asarray(fold)})
     frame["x"] -= frame.groupby("fold")["x"].transform("mean")  # of no account, but it would upset the search
     if not (frame["x"] != 0).any():
         return Slope.absent("all log-risks of a fold are equal")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", ConvergenceWarning)
-            fitted = CoxPHFitter().fit(frame, "time", "event", strata=["fold"])
+        fitted = _cox(frame, outcome, strata=["fold"])
     except (ConvergenceError, ConvergenceWarning):
         return Slope.absent("the Cox regression on the log-risks did not converge")
     lower, upper = fitted.confidence_intervals_.loc["x"]

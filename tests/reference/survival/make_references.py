@@ -87,6 +87,7 @@ def references(unit, time, event, covariates):
         "torchsurv": of_torchsurv(fit, check, risk[test], survival, at, tau),
         "d_calibration": {"p": float(spread[1]), "counts": np.asarray(spread[2], dtype=float).tolist()},
         "dcurves": of_dcurves(1 - survival[:, 1], event[test], months[test], at[1]),
+        "calibration": of_statsmodels(1 - survival[:, 1], event[test], months[test], at[1]),
         "log_likelihood": {
             ties: float(PHReg(months, risk[:, None], status=event.astype(int), ties=ties).loglike(np.ones(1)))
             for ties in ("breslow", "efron")
@@ -127,6 +128,20 @@ def of_dcurves(event_by, event, months, horizon):
     )  # fmt: skip
     benefit = table["net_benefit"].astype(object).where(table["net_benefit"].notna(), None)
     return {name: benefit[table["model"] == name].tolist() for name in ("model", "all")}
+
+
+def of_statsmodels(event_by, event, months, horizon):
+    """ICI and E50 by the method of Austin et al. (2020): Cox on rcs(cloglog(p), 3), as in R's rms."""
+    x = np.log(-np.log(1 - event_by))
+    a, b, c = np.quantile(x, [0.1, 0.5, 0.9])
+    cube = lambda knot: np.maximum(x - knot, 0) ** 3  # noqa: E731
+    bent = (cube(a) - cube(b) * (c - a) / (c - b) + cube(c) * (b - a) / (c - b)) / (c - a) ** 2
+    fitted = PHReg(months, np.column_stack([x, bent]), status=event.astype(int), ties="efron").fit()
+    times, hazard, _ = fitted.baseline_cumulative_hazard[0]
+    risk = np.exp(np.column_stack([x, bent]) @ fitted.params)
+    observed = 1 - np.exp(-hazard[times > horizon].min() * risk)  # statsmodels gives left limits
+    distance = np.abs(observed - event_by)
+    return {"ici": float(distance.mean()), "e50": float(np.median(distance))}
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ def test_the_true_risk_is_told_from_noise_and_from_overstatement(study):
     assert true.ibs.mean < nothing.ibs.mean
     assert true.ici < 0.1 < much.ici
     assert 0.7 < true.slope < 1.3
+    assert true.slope_lower < true.slope < true.slope_upper
     assert much.slope_upper < 0.6
     assert nothing.slope_lower < 0.3
     assert true.d_calibration_p > 0.01
@@ -111,6 +112,33 @@ def test_test_outcomes_change_no_weight_no_horizon_and_no_baseline(study):
     np.testing.assert_array_equal(one.grid, other.grid)
     extreme = replace(result, test_risk=result.test_risk * 100)
     np.testing.assert_array_equal(one.baseline(result).log_hazard, other.baseline(extreme).log_hazard)
+
+
+def test_the_zero_of_each_folds_log_risks_is_of_no_account(study):
+    risk, outcome, folds = study
+    one = results_of(risk, folds, outcome)
+    other = [
+        replace(result, test_risk=result.test_risk + 10 * i, train_risk=result.train_risk + 10 * i)
+        for i, result in enumerate(one)
+    ]
+    first, second = (
+        performance(["row"], [results], folds, outcome, Evaluation(), drawn=[]).rows[0] for results in (one, other)
+    )
+    assert second.slope == pytest.approx(first.slope, rel=1e-6)
+    assert second.ici == pytest.approx(first.ici, rel=1e-4)
+    assert second.ibs.values == pytest.approx(first.ibs.values, rel=1e-9)
+    assert second.d_calibration == pytest.approx(first.d_calibration, rel=1e-6)
+
+
+def test_the_curve_to_beat_is_that_of_training(study):
+    _, outcome, folds = study
+    fold = folds[0]
+    time = outcome.time.copy()
+    time[fold.test_index] /= 8  # these fare far worse than training could know
+    yardstick = Yardstick.of(SurvivalOutcome(outcome.event, time), fold)
+    flat = FoldResult(np.zeros(len(fold.test_index)), np.zeros(len(fold.train_index)), None, ())
+    # Without covariates, Breslow's hazard gives almost the Kaplan-Meier curve of training.
+    assert yardstick.scores(flat, [12]).ipa.value == pytest.approx(0, abs=0.02)
 
 
 def test_equal_inputs_give_equal_numbers(study):
