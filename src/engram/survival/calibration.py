@@ -61,7 +61,7 @@ def calibration_curve(event_by: npt.ArrayLike, outcome: SurvivalOutcome, horizon
     reason = _too_little(predicted, outcome, horizon_months)
     if reason:
         return CalibrationCurve.absent(reason)
-    shown = np.linspace(*np.quantile(predicted, [0.01, 0.99]), _POINTS)
+    shown = np.linspace(float(np.quantile(predicted, 0.01)), float(np.quantile(predicted, 0.99)), _POINTS)
     try:
         observed = _smoothed(predicted, outcome, horizon_months, np.r_[predicted, shown])
     except (ConvergenceError, ConvergenceWarning):

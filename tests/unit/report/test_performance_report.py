@@ -116,3 +116,17 @@ def test_without_a_horizon_there_is_a_table_and_no_figure(synthetic_demo, tmp_pa
 def test_contradictions_are_refused(synthetic_demo, tmp_path, changes, said):
     with pytest.raises(StorageError, match=said):
         write_report(with_performance(synthetic_demo, **changes), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("measure", "said"),
+    [
+        (FoldMeasure(values=[0.7], mean=0.7, se=None), "1 values for 5 folds"),
+        (FoldMeasure(values=[0.7] * 5, mean=0.6, se=0.0), "a mean of 0.6 that is not that of its folds"),
+    ],
+)
+def test_a_measure_that_is_not_of_the_folds_is_refused(synthetic_demo, tmp_path, measure, said):
+    names = [r.name for r in synthetic_demo.rows]
+    rows = [row(names[0], uno_c=measure), *(row(name) for name in names[1:])]
+    with pytest.raises(StorageError, match=said):
+        write_report(with_performance(synthetic_demo, rows=rows), tmp_path)
