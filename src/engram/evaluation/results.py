@@ -63,8 +63,9 @@ class RiskGroups(Record):
     curves: list[Curve]
     ticks_months: list[float]
     logrank_p: float | None  # of pooled patients, as in the paper: too small
-    permutation_p: float | None  # the same test against groups that were permuted within test folds
-    hazard_ratio: float | None  # within test folds
+    permutation_p: float | None  # the same test against groups that were permuted within test folds: too small, too
+    corrected_p: float | None  # of the log hazard ratios of the folds, for folds that share training patients
+    hazard_ratio: float | None  # within test folds; its interval takes the models as they are
     hr_lower: float | None
     hr_upper: float | None
 

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from engram.evaluation.cox import HazardRatio, hazard_ratio
 from engram.evaluation.fold_fit import FoldResult
-from engram.evaluation.logrank_permutation import permutation_p
+from engram.evaluation.logrank import corrected_p, permutation_p
 from engram.evaluation.results import Curve, RiskGroups
+from engram.evaluation.statistics import held_out_ratio
 from engram.outcome import SurvivalOutcome
 from engram.survival.metrics import kaplan_meier, logrank_p, numbers_at_risk
 from engram.survival.splits import Fold
@@ -56,7 +57,8 @@ def risk_groups(
     row: str, pooled: PooledRisks, outcome: SurvivalOutcome, folds: Sequence[Fold], *, seed: int
 ) -> RiskGroups:
     """The curve of each quarter of risk with numbers at risk; of the last against the first, the log-rank p as the
-    paper has it, its p by permutation within the test folds, and the hazard ratio, also within them.
+    paper has it, its p by permutation within the test folds, the p that allows for folds that share training
+    patients, and the hazard ratio within test folds.
 
     The cut-points are of training risks, so groups need not hold a quarter of the patients each, and may be empty.
     """
@@ -71,6 +73,7 @@ def risk_groups(
         ticks_months=ticks,
         logrank_p=logrank_p(of_group[0], of_group[-1]),
         permutation_p=permutation_p(low, high, outcome, [fold.test_index for fold in folds], seed=seed),
+        corrected_p=corrected_p(low, high, outcome, folds, held_out_ratio=held_out_ratio(folds)),
         hazard_ratio=None if ratio is None else ratio.ratio,
         hr_lower=None if ratio is None else ratio.lower,
         hr_upper=None if ratio is None else ratio.upper,

@@ -27,7 +27,7 @@ STANDARD_ERROR = (
 )
 CONFIDENCE_INTERVAL = (
     "95 % CI: bootstrap (BCa) of the test patients within their folds, the models staying as they were fitted: "
-    "it says what other test patients would change, not what other training patients would."
+    "it says what other test patients would change, not what other training patients would, and is no test."
 )
 NO_INTERVAL = (
     "95 % CI –: so few patients that some resamples leave a test fold without two who can be compared, or all "
@@ -88,10 +88,11 @@ OF_A_C_INDEX = (STANDARD_ERROR, CONFIDENCE_INTERVAL, P_VALUE, P_CORRECTED)
 SMALLEST_GROUP = 5  # patients below which a Kaplan-Meier curve is drawn of nobody's fate in particular
 
 POOLED_LOG_RANK = (
-    "Patients are pooled over folds and each was scored by the model of the fold that left them out: the "
-    "log-rank test of pooled out-of-fold risks, as the paper has it, is anti-conservative (its p is too small). "
-    "The permutation p is that of the same test when groups are exchanged within test folds; the hazard ratio "
-    "compares patients of one test fold."
+    "Patients are pooled over folds and each was scored by the model of the fold that left them out: the log-rank "
+    "test of pooled out-of-fold risks, as the paper has it, is anti-conservative (its p is too small). The "
+    "corrected p is that of the fold's log hazard ratios (Peto) by the corrected resampled t-test; the hazard "
+    "ratio compares patients of one test fold, and its interval takes the models as they were fitted, so it is "
+    "no test."
 )
 
 READ_OUTS = {

@@ -191,5 +191,6 @@ def _evaluation(results: StudyResults) -> str:
         "one-sided one-sample t-test of the paper and, two-sided, by the corrected resampled t-test (Nadeau and "
         "Bengio, 2003); pairs of rows by the paired form of the latter, adjusted by Holm where the pair was "
         "declared before any result and by Benjamini and Hochberg where it explores. The risk groups of pooled "
-        "patients were compared by the log-rank test, plain and by permutation within test folds."
+        "patients were compared by the log-rank test, and by the corrected resampled t-test of the log hazard "
+        "ratios of the folds."
     )

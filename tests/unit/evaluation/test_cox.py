@@ -12,9 +12,11 @@ from engram.evaluation.cox import (
     likelihood_ratio,
     proportional_hazards_p,
 )
-from engram.evaluation.logrank_permutation import logrank_chi_square, permutation_p
+from engram.evaluation.logrank import corrected_p, logrank_chi_square, permutation_p
+from engram.evaluation.statistics import fold_statistics
 from engram.outcome import SurvivalOutcome
 from engram.survival.metrics import logrank_p
+from engram.survival.splits import Fold
 
 # Freireich et al., Blood 21 (1963) 699: weeks in remission, 6-MP (+ is censored) and placebo.
 SIX_MP = "6 6 6 6+ 7 9+ 10 10+ 11+ 13 16 17+ 19+ 20+ 22 23 25+ 32+ 32+ 34+ 35+"
@@ -100,6 +102,25 @@ def test_permutation_finds_an_effect_and_is_never_zero(remission, placebo):
     assert permutation_p(~placebo, placebo, remission, halves, seed=0) == pytest.approx(1 / 2001, abs=1e-3)
 
 
+def test_the_corrected_p_is_that_of_petos_log_hazard_ratios(remission, placebo):
+    """Peto's by hand in each fold: events in excess of those expected, over their hypergeometric variance."""
+    parts = [np.arange(0, 42, 3), np.arange(1, 42, 3), np.arange(2, 42, 3)]
+    folds = [Fold(np.setdiff1d(np.arange(42), part), part) for part in parts]
+    effects = []
+    for part in parts:
+        outcome, high = remission.subset(part), placebo[part]
+        excess = variance = 0.0
+        for time in np.unique(outcome.time[outcome.event]):
+            at_risk, now = outcome.time >= time, (outcome.time == time) & outcome.event
+            n, n_high, d = at_risk.sum(), (at_risk & high).sum(), now.sum()
+            excess += (now & high).sum() - d * n_high / n
+            variance += d * n_high * (n - n_high) * (n - d) / (n**2 * (n - 1)) if n > 1 else 0.0
+        effects.append(excess / variance)
+    expected = fold_statistics(effects, held_out_ratio=0.5, null=0).p_corrected
+    assert corrected_p(~placebo, placebo, remission, folds, held_out_ratio=0.5) == pytest.approx(expected)
+    assert min(effects) > 0
+
+
 def test_an_effect_of_folds_is_no_effect():
     """Who is in which group is decided by the fold alone: every permutation within folds is the same grouping."""
     high = np.repeat([False, True], 20)
@@ -123,6 +144,8 @@ def test_permuted_p_is_uniform_under_the_null():
 def test_groups_that_nobody_can_compare_have_no_p(remission):
     nobody = np.zeros(len(remission), dtype=bool)
     assert permutation_p(nobody, ~nobody, remission, [np.arange(42)], seed=0) is None
+    halves = [Fold(np.arange(21), np.arange(21, 42)), Fold(np.arange(21, 42), np.arange(21))]
+    assert corrected_p(nobody, ~nobody, remission, halves, held_out_ratio=1) is None
     assert hazard_ratio(nobody, remission, np.zeros(42)) is None
 
 

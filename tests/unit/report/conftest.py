@@ -120,6 +120,7 @@ def _groups(row: str) -> RiskGroups:
         ticks_months=ticks,
         logrank_p=3.14e-3,
         permutation_p=0.012,
+        corrected_p=0.061,
         hazard_ratio=2.13,
         hr_lower=1.31,
         hr_upper=3.46,
@@ -331,7 +332,7 @@ def fourteen_patients() -> StudyResults:
         folds=[FoldSummary(n=n, events=e) for n, e in ((3, 2), (3, 1), (3, 1), (3, 1), (2, 1))],
         rows=rows[:5],
         risk_groups=_groups("PET + clinical, spine_dilated").model_copy(
-            update={"logrank_p": None, "permutation_p": None, "hazard_ratio": None}
+            update={"logrank_p": None, "permutation_p": None, "corrected_p": None, "hazard_ratio": None}
         ),
         provenance=_provenance(images=True, untrained=False),
     )

@@ -85,7 +85,7 @@ def _tests(groups: RiskGroups) -> str:
     """The last group against the first, in words."""
     if groups.logrank_p is None:
         return "no log-rank test"
-    found = [f"log-rank p = {p_value(groups.logrank_p)}, by permutation p = {p_value(groups.permutation_p)}"]
+    found = [f"log-rank p = {p_value(groups.logrank_p)}, corrected p = {p_value(groups.corrected_p)}"]
     if groups.hazard_ratio is not None:
         limits = interval(groups.hr_lower, groups.hr_upper, 2)
         found.append(f"hazard ratio {number(groups.hazard_ratio, 2)} ({limits})")
