@@ -29,8 +29,8 @@ def permutation_p(
     Groups are exchanged within a fold only, for the risks of two folds come from two models. The data as they are
     count as one more, so p is never 0. None where the groups are never at risk together.
 
-    The models stay as they were fitted, on patients who are tested in other folds: like the plain test, this one finds
-    too much where there is nothing (benchmarks/false_positives.py).
+    The models stay as they were fitted, on patients who are tested in other folds: like the plain test, this one
+    finds too much where there is nothing (benchmarks/false_positives.py).
     """
     rng = np.random.default_rng(seed)
     found = float(logrank_chi_square(low, high, outcome))
@@ -58,8 +58,8 @@ def corrected_p(
     """p of the corrected resampled t-test of the log hazard ratio of `high` against `low`, one a test fold.
 
     Peto's: (observed - expected) / variance of the log-rank test. Neither the pooled log-rank test nor its
-    permutation allows for models that share training patients; this does, as for c-indices. None with fewer than two
-    folds in which both groups are at risk together.
+    permutation allows for models that share training patients; this does, as for c-indices. None with fewer than
+    two folds in which both groups are at risk together.
     """
     effects: list[float | None] = []
     for fold in folds:

@@ -66,7 +66,7 @@ def _tests(row: RowResult) -> tuple[float | None, ...]:
 
 def incremental_table(results: StudyResults) -> Table:
     """What the out-of-fold risk of each image row adds to the covariates of all patients."""
-    heads = ("Likelihood ratio", "p", "p, BH", "New information")
+    heads = ("Likelihood ratio", "p, optimistic", "p, BH", "New information")
     columns = (Column("Row"), *(Column(head, "number") for head in heads))
     lines = [
         (one.row, number(one.likelihood_ratio, 2), p_value(one.p), p_value(one.p_adjusted), _share(one))

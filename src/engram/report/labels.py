@@ -60,8 +60,9 @@ BENJAMINI_HOCHBERG = (
 )
 LIKELIHOOD_RATIO = (
     "Likelihood ratio: chi-square (1 degree of freedom) of the row's out-of-fold risk, added to a Cox model of all "
-    "covariates. The covariates are fitted on these very patients and the risk is not, which favours the "
-    "covariates; the risks of all folds are pooled, which makes p too small."
+    "covariates, which are fitted on these very patients while the risk is not. Its p is optimistic all the "
+    "same: the risks of all folds are pooled, and a risk that turns patients round counts, too. The comparison "
+    "with the clinical rows on the same folds is the test to go by."
 )
 NEW_INFORMATION = "New information: its share of the chi-square of covariates and risk together."
 NO_CLINICAL_MODEL = (
