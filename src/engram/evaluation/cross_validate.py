@@ -27,6 +27,7 @@ from engram.table import MAP_READOUTS, PatientFeatures, StudyTable
 
 # What a result depends on, as places in the package; a change of any byte makes kept results void.
 _CODE = ("heads", "survival", "outcome.py", "table.py", "config.py")
+_DECIDES_NO_RISK = {"folds", "seed", "times_months", "horizon_months"}  # the first two by themselves
 _CODE_HERE = ("covariates.py", "preprocess.py", "vectors.py", "models.py", "fold_fit.py", "transport.py")
 
 
@@ -127,7 +128,7 @@ def _address(job: _Job, training: StudyTable, test: PatientFeatures, seed: int) 
             "spec": asdict(spec),
             "covariates": covariates,
             "settings": config.training.model_dump(mode="json"),
-            "evaluation": config.evaluation.model_dump(mode="json", exclude={"folds", "seed"}),
+            "evaluation": config.evaluation.model_dump(mode="json", exclude=_DECIDES_NO_RISK),
             "map_size": config.embedding.map_size,
             "seed": seed,
             "code": job.code,

@@ -5,19 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from engram.errors import StorageError
+from engram.evaluation.performance_records import Performance
+from engram.evaluation.record import Record
 from engram.files import write_text
 
 SCHEMA_VERSION = 1
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RowResult(_Record):
+class RowResult(Record):
     """One model on all folds. Lists have one value a fold, in fold order; None where a fold allows none."""
 
     name: str
@@ -33,11 +31,16 @@ class RowResult(_Record):
     mean: float | None
     se: float | None  # sd / sqrt(folds)
     p: float | None  # one-sided one-sample t-test of c against 0.5, as in the paper
+    p_two_sided: float | None = None  # the same test, two-sided
+    p_corrected: float | None = None  # two-sided, for folds that share training patients
+    p_adjusted: float | None = None  # p_corrected by Benjamini and Hochberg, over all rows
+    ci_lower: float | None = None  # 95 % interval of the mean, over resampled test patients
+    ci_upper: float | None = None
     true_c_index: list[float | None] | None = None  # c of the true log-hazard on the same test folds
     true_mean: float | None = None
 
 
-class Curve(_Record):
+class Curve(Record):
     """A Kaplan-Meier curve as steps, in months; `at_risk` is counted at the result's `ticks_months`."""
 
     label: str
@@ -50,17 +53,71 @@ class Curve(_Record):
     at_risk: list[int]
 
 
-class RiskGroups(_Record):
-    """Patients of one row below the first and above the third quartile of training risks (paper Figure 4)."""
+class RiskGroups(Record):
+    """Patients of one row in four groups, cut at the quartiles of training risks (paper Figure 4).
+
+    Tests and the hazard ratio are of the last group against the first.
+    """
 
     row: str
     curves: list[Curve]
-    between: int  # patients between the two cut-points, who are on no curve
     ticks_months: list[float]
-    logrank_p: float | None
+    logrank_p: float | None  # of pooled patients, as in the paper: too small
+    permutation_p: float | None  # the same test against groups that were permuted within test folds: too small, too
+    corrected_p: float | None  # of the log hazard ratios of the folds, for folds that share training patients
+    hazard_ratio: float | None  # within test folds; its interval takes the models as they are
+    hr_lower: float | None
+    hr_upper: float | None
 
 
-class DrawnMasks(_Record):
+class Comparison(Record):
+    """Two rows on the same folds and patients: c-index of `row` minus that of `other`."""
+
+    row: str
+    other: str
+    differs_in: str
+    prespecified: bool  # declared before any result; the others explore
+    difference: float | None  # mean over the folds
+    se: float | None  # sd / sqrt(folds)
+    ci_lower: float | None  # 95 % interval of the difference, over resampled test patients
+    ci_upper: float | None
+    p_two_sided: float | None  # paired t-test over folds, not corrected
+    p_corrected: float | None  # the same, for folds that share training patients
+    p_adjusted: float | None  # by Holm over the prespecified, by Benjamini and Hochberg over the others
+
+
+class ColumnTest(Record):
+    """One column of the clinical model: whether its hazard ratio is the same at all times; a small p: it is not."""
+
+    column: str
+    p: float | None
+    p_adjusted: float | None  # Holm, over the columns
+
+
+class ClinicalModel(Record):
+    """One Cox model of the covariates of all patients. It describes the cohort; no row uses it."""
+
+    parameters: int
+    events_per_parameter: float
+    likelihood_ratio: float  # chi-square of the covariates against none, and its p
+    p: float
+    shrinkage: float  # share of its effects that it is expected to keep in new patients
+    r2: float  # Cox-Snell, times the shrinkage
+    parameters_allowed: float  # that so many patients bear (Riley)
+    proportional_hazards: list[ColumnTest]
+
+
+class IncrementalValue(Record):
+    """What the out-of-fold risk of a row adds to the covariates of all patients in one Cox model."""
+
+    row: str
+    likelihood_ratio: float | None  # chi-square with one degree of freedom
+    p: float | None
+    p_adjusted: float | None  # Benjamini and Hochberg, over the rows
+    new_information: float | None  # its share of the chi-square of covariates and risk together
+
+
+class DrawnMasks(Record):
     """How the masks that the model draws lie on one region, over all patients; Dice from 0 to 1, higher is better.
 
     dice_quartiles: lower quartile, median, upper quartile of each patient's Dice. The curves are quartiles of the
@@ -78,7 +135,7 @@ class DrawnMasks(_Record):
     curve_upper: list[float]
 
 
-class FlowStep(_Record):
+class FlowStep(Record):
     """One box of the exclusion flow (paper Figure 1): how many were left out here, why, and how many remain."""
 
     stage: Literal["imaging", "clinical", "outcome"]
@@ -88,7 +145,7 @@ class FlowStep(_Record):
     remaining: int
 
 
-class Flow(_Record):
+class Flow(Record):
     """The exclusion flow. `pool` counts the rows of the manifest."""
 
     pool: int
@@ -96,7 +153,7 @@ class Flow(_Record):
     analysed: int
 
 
-class Characteristic(_Record):
+class Characteristic(Record):
     """One line of the cohort table: a covariate, or a level of it."""
 
     variable: str
@@ -105,7 +162,7 @@ class Characteristic(_Record):
     missing: int
 
 
-class CohortSummary(_Record):
+class CohortSummary(Record):
     """The cohort as analysed. Times in months."""
 
     n: int
@@ -119,14 +176,14 @@ class CohortSummary(_Record):
     characteristics: list[Characteristic]
 
 
-class FoldSummary(_Record):
+class FoldSummary(Record):
     """One test fold."""
 
     n: int
     events: int
 
 
-class Provenance(_Record):
+class Provenance(Record):
     """What the numbers were made with. No dates, so that equal runs give equal files."""
 
     engram: str
@@ -149,7 +206,7 @@ class Provenance(_Record):
     seed: int
 
 
-class StudyResults(_Record):
+class StudyResults(Record):
     """Everything that the report prints."""
 
     schema_version: int = SCHEMA_VERSION
@@ -161,8 +218,14 @@ class StudyResults(_Record):
     cohort: CohortSummary
     folds: list[FoldSummary]
     rows: list[RowResult]
+    comparisons: list[Comparison] = Field(default_factory=list)
+    clinical_model: ClinicalModel | None = None
+    incremental_value: list[IncrementalValue] = Field(default_factory=list)
     risk_groups: RiskGroups | None
-    drawn_masks: list[DrawnMasks] = []  # one for each scan and region; empty where it was turned off
+    performance: Performance | None = None  # beyond the c-index
+    drawn_masks: list[DrawnMasks] = Field(
+        default_factory=list
+    )  # one for each scan and region; empty where it was turned off
     provenance: Provenance
 
 

@@ -1,4 +1,4 @@
-"""Patients of least and of most predicted risk, and how they fared (paper 2.4.3, Figure 4)."""
+"""Patients in quarters of predicted risk, and how they fared (paper 2.4.3, Figure 4)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engram.evaluation.cox import HazardRatio, hazard_ratio
 from engram.evaluation.fold_fit import FoldResult
+from engram.evaluation.logrank import corrected_p, permutation_p
 from engram.evaluation.results import Curve, RiskGroups
+from engram.evaluation.statistics import held_out_ratio
 from engram.outcome import SurvivalOutcome
 from engram.survival.metrics import kaplan_meier, logrank_p, numbers_at_risk
 from engram.survival.splits import Fold
 
 RiskArray = npt.NDArray[np.float64]
 
-LOWEST, HIGHEST = "Low risk", "High risk"
+QUARTILES = ("Q1, lowest risk", "Q2", "Q3", "Q4, highest risk")
 _STEPS_MONTHS = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
 _MOST_TICKS = 9
 
@@ -26,12 +29,16 @@ class PooledRisks:
     """Out-of-fold risks of all patients on one scale.
 
     standardised: (n,) test risks, each by mean and sd of the training risks of its fold.
-    low, high: quartiles of the standardised training risks of all folds; no test risk enters them.
+    cuts: the three quartiles of the standardised training risks of all folds; no test risk enters them.
     """
 
     standardised: RiskArray
-    low: float
-    high: float
+    cuts: tuple[float, float, float]
+
+    @property
+    def quartile(self) -> npt.NDArray[np.intp]:
+        """(n,): 0 for a risk at or below the first cut, to 3 for one above the third."""
+        return np.searchsorted(self.cuts, self.standardised, side="left")
 
 
 def pool_risks(results: Sequence[FoldResult], folds: Sequence[Fold]) -> PooledRisks:
@@ -42,22 +49,45 @@ def pool_risks(results: Sequence[FoldResult], folds: Sequence[Fold]) -> PooledRi
         mean, sd = float(result.train_risk.mean()), float(result.train_risk.std(ddof=1)) or 1.0
         standardised[fold.test_index] = (result.test_risk - mean) / sd
         training.append((result.train_risk - mean) / sd)
-    low, high = np.quantile(np.concatenate(training), [0.25, 0.75])
-    return PooledRisks(standardised, float(low), float(high))
+    first, second, third = (float(cut) for cut in np.quantile(np.concatenate(training), [0.25, 0.5, 0.75]))
+    return PooledRisks(standardised, (first, second, third))
 
 
-def risk_groups(row: str, pooled: PooledRisks, outcome: SurvivalOutcome) -> RiskGroups:
-    """Curves of the patients at or below the first and above the third quartile of training risks, with numbers at
-    risk and the log-rank p of the two.
+def risk_groups(
+    row: str, pooled: PooledRisks, outcome: SurvivalOutcome, folds: Sequence[Fold], *, seed: int
+) -> RiskGroups:
+    """The curve of each quarter of risk with numbers at risk; of the last against the first, the log-rank p as the
+    paper has it, its p by permutation within the test folds, the p that allows for folds that share training
+    patients, and the hazard ratio within test folds.
 
-    The quartiles are of training risks, so groups need not hold a quarter of the patients each, and may be empty.
+    The cut-points are of training risks, so groups need not hold a quarter of the patients each, and may be empty.
     """
     ticks = ticks_months(float(outcome.time_months.max()))
-    low = outcome.subset(np.flatnonzero(pooled.standardised <= pooled.low))
-    high = outcome.subset(np.flatnonzero(pooled.standardised > pooled.high))
-    curves = [_curve(LOWEST, low, ticks), _curve(HIGHEST, high, ticks)]
-    between = len(outcome) - len(low) - len(high)
-    return RiskGroups(row=row, curves=curves, between=between, ticks_months=ticks, logrank_p=logrank_p(low, high))
+    groups = [pooled.quartile == number for number in range(len(QUARTILES))]
+    of_group = [outcome.subset(np.flatnonzero(group)) for group in groups]
+    low, high = groups[0], groups[-1]
+    ratio = _hazard_ratio(low, high, outcome, folds)
+    return RiskGroups(
+        row=row,
+        curves=[_curve(label, group, ticks) for label, group in zip(QUARTILES, of_group, strict=True)],
+        ticks_months=ticks,
+        logrank_p=logrank_p(of_group[0], of_group[-1]),
+        permutation_p=permutation_p(low, high, outcome, [fold.test_index for fold in folds], seed=seed),
+        corrected_p=corrected_p(low, high, outcome, folds, held_out_ratio=held_out_ratio(folds)),
+        hazard_ratio=None if ratio is None else ratio.ratio,
+        hr_lower=None if ratio is None else ratio.lower,
+        hr_upper=None if ratio is None else ratio.upper,
+    )
+
+
+def _hazard_ratio(
+    low: npt.NDArray[np.bool_], high: npt.NDArray[np.bool_], outcome: SurvivalOutcome, folds: Sequence[Fold]
+) -> HazardRatio | None:
+    chosen = np.flatnonzero(low | high)
+    fold_of = np.zeros(len(outcome), dtype=np.intp)
+    for number, fold in enumerate(folds):
+        fold_of[fold.test_index] = number
+    return hazard_ratio(high[chosen], outcome.subset(chosen), fold_of[chosen])
 
 
 def ticks_months(longest: float) -> list[float]:

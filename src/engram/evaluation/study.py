@@ -11,21 +11,32 @@ import numpy as np
 import pandas as pd
 
 from engram.config import StudyConfig
+from engram.evaluation.clinical_model import clinical_columns, clinical_model, incremental_value
+from engram.evaluation.comparisons import compare_rows
 from engram.evaluation.cross_validate import cross_validate, fold_outcomes
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.folds import stratified_folds
-from engram.evaluation.results import FoldSummary, RiskGroups, RowResult
+from engram.evaluation.performance import performance
+from engram.evaluation.performance_records import Performance
+from engram.evaluation.results import (
+    ClinicalModel,
+    Comparison,
+    FoldSummary,
+    IncrementalValue,
+    RiskGroups,
+    RowResult,
+)
 from engram.evaluation.risk_groups import pool_risks, risk_groups
-from engram.evaluation.rows import NONE, RowSpec, rows_of
-from engram.evaluation.statistics import fold_statistics
+from engram.evaluation.row_results import check_truth, row_results
+from engram.evaluation.rows import RowSpec, rows_of
+from engram.evaluation.statistics import held_out_ratio
 from engram.jobs import Progress
 from engram.outcome import SurvivalOutcome
 from engram.survival.metrics import harrell_c
 from engram.survival.splits import Fold
-from engram.table import PET_NUMBERS, StudyTable
+from engram.table import StudyTable
 
 FEW = 50  # patients, or events, below which a c-index says nothing
-_PART_OF_TRUTH = {"clinical": "clinical", "image": "imaging", "multimodal": "total"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,11 @@ class Evaluation:
     """
 
     rows: list[RowResult]
+    comparisons: list[Comparison]
+    clinical_model: ClinicalModel | None
+    incremental_value: list[IncrementalValue]
     risk_groups: RiskGroups | None
+    performance: Performance
     folds: list[FoldSummary]
     out_of_fold: pd.DataFrame
     warnings: list[str]
@@ -60,20 +75,31 @@ def evaluate_study(
     Raises CohortError, ConfigError, PatientError, StorageError.
     """
     specs = rows_of(config)
-    _check_truth(truth, len(table))
+    check_truth(truth, len(table))
     settings = config.evaluation
     folds = stratified_folds(
         table.outcome, folds=settings.folds, time_quantiles=settings.time_quantiles, seed=settings.seed
     )
     results = cross_validate(table, specs, folds, config, workers=workers, cache_dir=cache_dir, progress=progress)
     outcomes = fold_outcomes(table, folds)
-    rows = [
-        _row(spec, result, _true_c(spec, truth, folds, outcomes), encoder)
+    rows = row_results(specs, results, folds, outcomes, truth, encoder=encoder, seed=settings.seed)
+    columns = clinical_columns(table, config.covariates, max_missing=settings.max_missing)
+    of_images = {
+        spec.name: pool_risks(result, folds)
         for spec, result in zip(specs, results, strict=True)
-    ]
+        if spec.family == "image"
+    }
     return Evaluation(
         rows=rows,
-        risk_groups=_best_groups(rows, results, folds, table.outcome),
+        comparisons=compare_rows(
+            specs, results, outcomes, held_out_ratio=held_out_ratio(folds), seed=settings.seed
+        ),
+        clinical_model=clinical_model(columns, table.outcome),
+        incremental_value=incremental_value(columns, of_images, table.outcome),
+        risk_groups=_best_groups(rows, results, folds, table.outcome, settings.seed),
+        performance=performance(
+            [spec.name for spec in specs], results, folds, table.outcome, settings, drawn=_drawn(rows)
+        ),
         folds=[FoldSummary(n=len(outcome), events=int(outcome.event.sum())) for outcome in outcomes],
         out_of_fold=_out_of_fold(specs, results, folds, table),
         warnings=[*cohort_warnings(table.outcome, outcomes), *_notes(specs, results)],
@@ -95,60 +121,26 @@ def cohort_warnings(outcome: SurvivalOutcome, test: Sequence[SurvivalOutcome]) -
     return warnings
 
 
-def _check_truth(truth: pd.DataFrame | None, n: int) -> None:
-    if truth is None:
-        return
-    parts = sorted(_PART_OF_TRUTH.values())
-    if len(truth) != n or not set(parts) <= set(truth.columns) or not np.isfinite(truth[parts]).all(axis=None):
-        raise ValueError(f"expected finite true log-hazards of {n} patients in columns {', '.join(parts)}")
-
-
-def _true_c(
-    spec: RowSpec, truth: pd.DataFrame | None, folds: Sequence[Fold], outcomes: Sequence[SurvivalOutcome]
-) -> list[float | None] | None:
-    """The c-index of what the row could at best know, on the same test folds."""
-    if truth is None:
-        return None
-    hazard = truth[_PART_OF_TRUTH[spec.family]].to_numpy(dtype=np.float64)
-    return [harrell_c(hazard[fold.test_index], outcome) for fold, outcome in zip(folds, outcomes, strict=True)]
-
-
-def _row(
-    spec: RowSpec, results: Sequence[FoldResult], true_c: list[float | None] | None, encoder: str
-) -> RowResult:
-    c_index = [result.c_index for result in results]
-    statistics = fold_statistics(c_index)
-    return RowResult(
-        name=spec.name,
-        family=spec.family,
-        modality=spec.modality or NONE,
-        roi=spec.roi,
-        readout=spec.readout,
-        encoder=encoder if spec.modality and spec.readout != PET_NUMBERS else NONE,
-        head=spec.head,
-        fusion=spec.fusion,
-        survival=spec.survival,
-        c_index=c_index,
-        mean=statistics.mean,
-        se=statistics.se,
-        p=statistics.p,
-        true_c_index=true_c,
-        true_mean=None if true_c is None else fold_statistics(true_c).mean,
-    )
-
-
 def _best_groups(
     rows: Sequence[RowResult],
     results: Sequence[Sequence[FoldResult]],
     folds: Sequence[Fold],
     outcome: SurvivalOutcome,
+    seed: int,
 ) -> RiskGroups | None:
     """The risk groups of the row with the highest mean, the first of equals; None where no row has a mean."""
     means = [-np.inf if row.mean is None else row.mean for row in rows]
     best = int(np.argmax(means))
     if rows[best].mean is None:
         return None
-    return risk_groups(rows[best].name, pool_risks(results[best], folds), outcome)
+    return risk_groups(rows[best].name, pool_risks(results[best], folds), outcome, folds, seed=seed)
+
+
+def _drawn(rows: Sequence[RowResult]) -> list[str]:
+    """The row with the highest mean and the best clinical one, whose further curves are saved."""
+    known = [row for row in rows if row.mean is not None]
+    clinical = [row for row in known if row.family == "clinical"]
+    return [max(group, key=lambda row: row.mean or 0.0).name for group in (known, clinical) if group]
 
 
 def _out_of_fold(

@@ -99,7 +99,11 @@ def _results(
         cohort=CohortSummary.model_validate(asdict(summarise(cohort.records, config))),
         folds=evaluation.folds,
         rows=evaluation.rows,
+        comparisons=evaluation.comparisons,
+        clinical_model=evaluation.clinical_model,
+        incremental_value=evaluation.incremental_value,
         risk_groups=evaluation.risk_groups,
+        performance=evaluation.performance,
         drawn_masks=summarise_quality(studies, config.embedding.quality_limit),
         provenance=_provenance(config, cohort, embedded),
     )

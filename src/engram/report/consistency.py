@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from engram.errors import StorageError
-from engram.evaluation.results import Curve, DrawnMasks, Flow, RiskGroups, RowResult, StudyResults
+from engram.evaluation.results import (
+    Comparison,
+    Curve,
+    DrawnMasks,
+    Flow,
+    RiskGroups,
+    RowResult,
+    StudyResults,
+)
+from engram.report.performance_consistency import check_performance
 
 _ROUNDING = 1e-6  # of numbers that were summed in another order
 
@@ -21,6 +30,10 @@ def check_results(results: StudyResults) -> None:
         found += _row(row, len(results.folds))
     for group in results.drawn_masks:
         found += _drawn_masks(group)
+    for one in results.comparisons:
+        found += _comparison(one, {row.name: row for row in results.rows})
+    if results.performance is not None:
+        found += check_performance(results, results.performance)
     if results.risk_groups is not None:
         found += _groups(results.risk_groups)
     if found:
@@ -58,7 +71,7 @@ def _row(row: RowResult, folds: int) -> Iterator[str]:
             yield f"row '{row.name}': {len(values)} {what} for {folds} folds"
         if not _finite(value for value in values if value is not None):
             yield f"row '{row.name}': {what} that are not numbers"
-    known = (row.mean, row.se, row.p, row.true_mean)
+    known = (row.mean, row.se, row.p, row.p_corrected, row.ci_lower, row.ci_upper, row.true_mean)
     if not _finite(value for value in known if value is not None):
         yield f"row '{row.name}': mean, SE or p that is not a number"
     else:
@@ -71,9 +84,25 @@ def _statistics(row: RowResult) -> Iterator[str]:
     true_mean = None if row.true_c_index is None else _mean_and_se(row.true_c_index)[0]
     printed = (("mean", row.mean, mean), ("SE", row.se, se), ("true mean", row.true_mean, true_mean))
     for what, saved, found in printed:
-        same = saved == found if saved is None or found is None else math.isclose(saved, found, abs_tol=_ROUNDING)
-        if not same:
+        if not _same(saved, found):
             yield f"row '{row.name}': {what} {_or_none(saved)}, but {_or_none(found)} by its folds"
+
+
+def _comparison(one: Comparison, rows: Mapping[str, RowResult]) -> Iterator[str]:
+    """A difference must be that of two rows that are there, fold by fold."""
+    what = f"comparison of '{one.row}' with '{one.other}'"
+    if not {one.row, one.other} <= rows.keys():
+        yield f"{what}: no such row"
+        return
+    pairs = zip(rows[one.row].c_index, rows[one.other].c_index, strict=False)
+    mean, se = _mean_and_se([None if a is None or b is None else a - b for a, b in pairs])
+    for name, saved, found in (("difference", one.difference, mean), ("SE", one.se, se)):
+        if not _same(saved, found):
+            yield f"{what}: {name} {_or_none(saved)}, but {_or_none(found)} by the folds"
+
+
+def _same(saved: float | None, found: float | None) -> bool:
+    return saved == found if saved is None or found is None else math.isclose(saved, found, abs_tol=_ROUNDING)
 
 
 def _mean_and_se(values: Sequence[float | None]) -> tuple[float | None, float | None]:

@@ -19,6 +19,23 @@ def p_value(p: float | None) -> str:
     return f"{p:.3f}" if p >= _SMALLEST_PLAIN_P else f"{p:.2e}"
 
 
+def signed(value: float | None, decimals: int = 3) -> str:
+    """A difference with its sign; an en dash where there is none."""
+    return EN_DASH if value is None else f"{value:+.{decimals}f}"
+
+
+def interval(lower: float | None, upper: float | None, decimals: int = 3) -> str:
+    """`0.601 to 0.716`; an en dash where there is none."""
+    if lower is None or upper is None:
+        return EN_DASH
+    return f"{number(lower, decimals)} to {number(upper, decimals)}"
+
+
+def signed_interval(lower: float | None, upper: float | None) -> str:
+    """`-0.004 to +0.086`, of a difference; an en dash where there is none."""
+    return EN_DASH if lower is None or upper is None else f"{signed(lower)} to {signed(upper)}"
+
+
 def months(value: float | None) -> str:
     """A time in months; an en dash where there is none (a median that is not reached)."""
     return number(value, 1)

@@ -26,7 +26,54 @@ SYNTHETIC_MEANING = (
 STANDARD_ERROR = (
     "SE: standard error over folds (standard deviation of the fold c-indices / square root of the folds)."
 )
-P_VALUE = "p: one-sided t-test of fold c-indices against 0.5, as in the paper; not corrected."
+CONFIDENCE_INTERVAL = (
+    "95 % CI: bootstrap (BCa) of the test patients within their folds, the models staying as they were fitted: "
+    "it says what other test patients would change, not what other training patients would, and is no test."
+)
+NO_INTERVAL = (
+    "95 % CI –: so few patients that some resamples leave a test fold without two who can be compared, or all "
+    "resamples alike."
+)
+P_VALUE = (
+    "p, paper: one-sided t-test of fold c-indices against 0.5, as in the paper. It takes the folds for "
+    "independent, and is optimistic."
+)
+P_TWO_SIDED = "p, two-sided: the same test, two-sided, and optimistic too."
+P_CORRECTED = (
+    "p, corrected: two-sided, by the corrected resampled t-test (Nadeau and Bengio, 2003), for folds share "
+    "training patients. A row that ranks worse than chance has a small p, too."
+)
+PRESPECIFIED = (
+    "Declared before any result: each row of images and covariates against the covariates alone, by the same "
+    "survival model. This is the question of the study; all other comparisons explore."
+)
+DIFFERENCE = (
+    "Difference: c-index of the row minus that of the other, on the same folds; 95 % CI by a bootstrap of the same "
+    "test patients for both, the models staying as they were fitted."
+)
+P_PAIRED = (
+    "p, paired: two-sided paired t-test over folds, optimistic. p, corrected: the same by the corrected resampled "
+    "t-test (Nadeau and Bengio, 2003)."
+)
+HOLM = "p, Holm: the corrected p, adjusted for all comparisons of this table: no false positive among them."
+BENJAMINI_HOCHBERG = (
+    "p, BH: adjusted by Benjamini and Hochberg for all rows of this table: the expected share of false positives."
+)
+LIKELIHOOD_RATIO = (
+    "Likelihood ratio: chi-square (1 degree of freedom) of the row's out-of-fold risk, added to a Cox model of all "
+    "covariates, which are fitted on these very patients while the risk is not. Its p is optimistic all the "
+    "same: the risks of all folds are pooled, and a risk that turns patients round counts, too. The comparison "
+    "with the clinical rows on the same folds is the test to go by."
+)
+NEW_INFORMATION = "New information: its share of the chi-square of covariates and risk together."
+NO_CLINICAL_MODEL = (
+    "One Cox model of all covariates could not be fitted to these patients: the events are too few for so many "
+    "columns. What the images add to the covariates, and whether hazards are proportional, was not tested."
+)
+PROPORTIONAL_HAZARDS = (
+    "p: test of Grambsch and Therneau; a small one says that the covariate's hazard ratio changes with time. p, "
+    "Holm: adjusted for the number of columns."
+)
 TRUE_C = (
     "True c: c-index of the true log-hazard of what the row sees, on the same test folds; "
     "a model may exceed it on some folds by chance, but not in the long run."
@@ -39,11 +86,15 @@ BEST_OF_MANY = (
     "The best row of a family was chosen on the same folds that measure it: the best of many is optimistic, "
     "the more so the more rows there were to choose from."
 )
+OF_A_C_INDEX = (STANDARD_ERROR, CONFIDENCE_INTERVAL, P_VALUE, P_CORRECTED)
 SMALLEST_GROUP = 5  # patients below which a Kaplan-Meier curve is drawn of nobody's fate in particular
 
 POOLED_LOG_RANK = (
-    "Patients are pooled over folds and each was scored by the model of the fold that left them out: "
-    "the log-rank test of pooled out-of-fold risks is anti-conservative (its p is too small)."
+    "Patients are pooled over folds and each was scored by the model of the fold that left them out: the log-rank "
+    "test of pooled out-of-fold risks, as the paper has it, is anti-conservative (its p is too small). The "
+    "corrected p is that of the fold's log hazard ratios (Peto) by the corrected resampled t-test; the hazard "
+    "ratio compares patients of one test fold, and its interval takes the models as they were fitted, so it is "
+    "no test."
 )
 
 READ_OUTS = {
@@ -94,12 +145,11 @@ def read_outs(rows: Iterable[RowResult], *, masks_shown: bool) -> str:
 
 
 def risk_groups_in_words(groups: RiskGroups) -> str:
-    """How the groups were made and how many patients each holds, those on no curve included."""
-    counts = "; ".join(f"{curve.label.lower()}, n = {curve.n}" for curve in groups.curves)
+    """How the groups were made and how many patients each holds."""
+    counts = "; ".join(f"{curve.label}, n = {curve.n}" for curve in groups.curves)
     return (
-        "Groups by cut-points that are the first and the third quartile of the training patients' risks, never of "
-        f"the test patients', so a group need not hold a quarter of the patients: {counts}; between the cut-points "
-        f"and not drawn, n = {groups.between}."
+        "Groups by cut-points that are the quartiles of the training patients' risks, never of the test patients', "
+        f"so a group need not hold a quarter of the patients: {counts}."
     )
 
 
@@ -108,9 +158,14 @@ def why_not_drawn(groups: RiskGroups) -> str | None:
     if all(curve.n >= SMALLEST_GROUP for curve in groups.curves):
         return None
     return (
-        f"No Kaplan-Meier curves: they are drawn where both groups have at least {SMALLEST_GROUP} patients. "
+        f"No Kaplan-Meier curves: they are drawn where every group has at least {SMALLEST_GROUP} patients. "
         f"Row \u201c{groups.row}\u201d. {risk_groups_in_words(groups)}"
     )
+
+
+def no_interval(rows: Iterable[RowResult]) -> list[str]:
+    """Why a row with a mean has no interval, where there is one."""
+    return [NO_INTERVAL] * any(row.mean is not None and row.ci_lower is None for row in rows)
 
 
 def needs_untrained_label(results: StudyResults, rows: Iterable[RowResult]) -> bool:

@@ -18,14 +18,16 @@ from engram.report.figures.forest import draw_forest
 from engram.report.figures.kaplan_meier import draw_kaplan_meier
 from engram.report.figures.quality import draw_drawn_masks
 from engram.report.figures.svg import Drawing
+from engram.report.figures.utility import draw_utility
+from engram.report.layout import Table
 from engram.report.pictures import Picture, embed
 from engram.report.quality_page import PAGE_NAME, StudyPicture, quality_page
 from engram.report.resources import resource
-from engram.report.tables import TABLE_NAMES, Table, all_tables
+from engram.report.tables import TABLE_NAMES, all_tables
 
 __all__ = ["Picture", "StudyPicture", "write_report"]
 
-_FIGURE_NAMES = ("flow", "c_index", "kaplan_meier", "drawn_masks")
+_FIGURE_NAMES = ("flow", "c_index", "kaplan_meier", "utility", "drawn_masks")
 
 
 def write_report(
@@ -64,9 +66,19 @@ def _figures(results: StudyResults) -> dict[str, Drawing]:
         drawn.append(
             draw_kaplan_meier(groups, results.cohort.endpoint, untrained=_groups_untrained(results, groups))
         )
+    drawn += _utility(results)
     if results.drawn_masks:
         drawn.append(draw_drawn_masks(results.drawn_masks, untrained=results.provenance.untrained_weights))
     return {drawing.name: drawing for drawing in drawn}
+
+
+def _utility(results: StudyResults) -> list[Drawing]:
+    found = results.performance
+    if found is None or found.horizon_months is None or not found.curves:
+        return []
+    rows = [row for row in results.rows if row.name in {curves.row for curves in found.curves}]
+    untrained = labels.needs_untrained_label(results, rows)
+    return [draw_utility(found, {row.name: row.family for row in rows}, untrained=untrained)]
 
 
 def _risk_groups(results: StudyResults) -> RiskGroups | None:
@@ -79,7 +91,7 @@ def _groups_untrained(results: StudyResults, groups: RiskGroups) -> bool:
 
 
 def _contents(
-    tables: dict[str, Table], figures: dict[str, Drawing], *, pictures: bool, groups: bool
+    tables: dict[str, Table], figures: dict[str, Drawing], *, pictures: bool, groups: bool, clinical_model: bool
 ) -> list[tuple[str, str]]:
     """(anchor, title) of the sections that this page has, in their order."""
     sections = [
@@ -89,7 +101,10 @@ def _contents(
         ("table2", "Table 2. Image + clinical", "table2_multimodal" in tables),
         ("table3", "Table 3. Comparison", "table3_comparison" in tables),
         ("c-index", "Every row, every fold", "c_index" in figures),
+        ("comparisons", "Row against row", "tests_against_chance" in tables),
+        ("clinical-model", "What the covariates bear", clinical_model),
         ("risk-groups", "Risk groups", groups),
+        ("beyond", "Beyond the c-index", "beyond_c_index" in tables),
         ("folds", "Folds", True),
         ("pictures", "What the model reads", pictures),
         ("drawn-masks", "Does the model see the region?", "drawn_masks" in tables),
@@ -122,7 +137,14 @@ def _render(
         groups=groups,
         groups_untrained=groups is not None and _groups_untrained(results, groups),
         labels=labels,
-        contents=_contents(tables, figures, pictures=bool(pictures or absent), groups=groups is not None),
+        clinical_model=prose.clinical_model(results),
+        contents=_contents(
+            tables,
+            figures,
+            pictures=bool(pictures or absent),
+            groups=groups is not None,
+            clinical_model=bool(prose.clinical_model(results)),
+        ),
         pictures=[embed(picture) for picture in pictures],
         absent=absent,
         sees_the_region=prose.sees_the_region(results) if results.drawn_masks else None,

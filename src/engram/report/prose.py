@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engram.evaluation.results import RowResult, StudyResults
+from engram.evaluation.results import ColumnTest, RowResult, StudyResults
 from engram.report import labels, shown
 from engram.report.formats import joined, number
 from engram.report.shown import Shown
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
+_LEVEL = 0.05
 _FAMILY_WORDS = {"multimodal": "image + clinical", "clinical": "clinical", "image": "image-only"}
 
 
@@ -69,6 +71,33 @@ def _best(row: RowResult, results: StudyResults) -> str:
     return f"the best {_FAMILY_WORDS[row.family]} row ({row.name}{mark}) had {mean}{se}{truth}{partly}"
 
 
+def clinical_model(results: StudyResults) -> list[str]:
+    """What one Cox model of all covariates says of the cohort: how many parameters it bears, and of proportional
+    hazards. Empty where no row sees a covariate."""
+    model = results.clinical_model
+    if model is None:
+        return [labels.NO_CLINICAL_MODEL] * any(row.family != "image" for row in results.rows)
+    n, events = results.cohort.n, results.cohort.events
+    enough = "no fewer than" if model.parameters <= model.parameters_allowed else "fewer than"
+    return [
+        f"One Cox model of all covariates, fitted on all patients to describe them and used by no row, has "
+        f"{model.parameters} parameters: {model.events_per_parameter:.1f} events for each. It explains "
+        f"{100 * model.r2:.1f}{_NO_BREAK}% (Cox-Snell R², after shrinkage by {model.shrinkage:.2f}), at which {n} "
+        f"patients with {events} events bear {model.parameters_allowed:.1f} parameters (Riley et al., 2019), "
+        f"{enough} these.",
+        *_proportional(model.proportional_hazards),
+    ]
+
+
+def _proportional(tests: Sequence[ColumnTest]) -> list[str]:
+    if not tests:
+        return []
+    changing = [one.column for one in tests if one.p_adjusted is not None and one.p_adjusted < _LEVEL]
+    if not changing:
+        return [f"No test speaks against proportional hazards (no Holm-adjusted p below {_LEVEL:g})."]
+    return [f"Hazards are not proportional for {joined(changing)} (Holm-adjusted p below {_LEVEL:g})."]
+
+
 def reading_notes(results: StudyResults) -> list[str]:
     """How to read the page: what each number is, and what it is not."""
     found = [
@@ -76,8 +105,8 @@ def reading_notes(results: StudyResults) -> list[str]:
         "one with the higher risk had the event first. It says nothing about calibration.",
         "The standard error over folds is not a confidence interval: test folds share training patients, "
         "and a handful of folds estimate it poorly. Do not rank models by it.",
-        "Folds are not independent, so the uncorrected t-test rejects too often; "
-        f"rows tested: {len(results.rows)}, and no p was corrected for their number.",
+        "Folds are not independent, so the paper's t-test rejects too often; the corrected one allows for it. "
+        f"Rows tested: {len(results.rows)}; the p of Tables 1 to 3 are not adjusted for their number.",
     ]
     if labels.best(results.rows, "image") or labels.best(results.rows, "multimodal"):
         found.append(labels.BEST_OF_MANY)

@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from engram.evaluation.results import DrawnMasks, RowResult, StudyResults
 from engram.report import labels, shown
-from engram.report.formats import EN_DASH, months, number, or_dash, p_value
+from engram.report.evidence_tables import evidence_tables
+from engram.report.formats import EN_DASH, interval, months, number, or_dash, p_value
+from engram.report.layout import Column, Table
+from engram.report.performance import performance_table
 from engram.report.shown import Shown
 from engram.table import PET_NUMBERS
-
-
-@dataclass(frozen=True)
-class Column:
-    """`kind` decides how cells are set: numbers align right, an error follows its number after a ± sign."""
-
-    title: str
-    kind: Literal["text", "number", "error"] = "text"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of text. name: stem of its CSV file. notes: what must be read with it. untrained: see labels."""
-
-    name: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...] = ()
-    untrained: bool = False
-
-    def to_csv(self) -> str:
-        """The same cells as the page shows, comma-separated, with a header."""
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([column.title for column in self.columns])
-        writer.writerows(self.rows)
-        return stream.getvalue()
-
 
 TABLE_NAMES = (
     "table1_image_only",
     "table2_multimodal",
     "table3_comparison",
+    "comparisons",
+    "comparisons_exploring",
+    "tests_against_chance",
+    "incremental_value",
+    "proportional_hazards",
+    "beyond_c_index",
     "folds",
     "drawn_masks",
     "cohort",
@@ -59,6 +37,8 @@ def all_tables(results: StudyResults) -> dict[str, Table]:
         family_table(results, "table1_image_only", "image"),
         family_table(results, "table2_multimodal", "multimodal"),
         comparison_table(results),
+        *evidence_tables(results),
+        performance_table(results),
         fold_table(results),
         drawn_masks_table(results),
         cohort_table(results),
@@ -109,9 +89,10 @@ def _with_c_index(
     rows: Sequence[RowResult],
     notes: tuple[str, ...],
 ) -> Table:
-    """Add c-index, SE, p, and where there is something to say, true c and the number of usable folds."""
+    """Add c-index, SE, interval, both p, and where there is something to say, true c and the usable folds."""
     partial = any(labels.usable_folds(row) < len(row.c_index) for row in rows)
-    columns = [*heads, Column("c-index", "number"), Column("SE", "error"), Column("p", "number")]
+    columns = [*heads, Column("c-index", "number"), Column("SE", "error"), Column("95 % CI", "number")]
+    columns += [Column("p, paper", "number"), Column("p, corrected", "number")]
     columns += [Column("True c", "number")] * results.synthetic + [Column("Folds", "number")] * partial
     cells = [
         (
@@ -126,18 +107,18 @@ def _with_c_index(
         name,
         tuple(columns),
         tuple(cells),
-        (labels.STANDARD_ERROR, labels.P_VALUE, *[labels.TRUE_C] * results.synthetic, *notes),
+        (*labels.OF_A_C_INDEX, *labels.no_interval(rows), *[labels.TRUE_C] * results.synthetic, *notes),
         labels.needs_untrained_label(results, rows),
     )
 
 
-def _c_cells(row: RowResult) -> tuple[str, str, str]:
+def _c_cells(row: RowResult) -> tuple[str, ...]:
     if row.mean is None:
-        return f"{EN_DASH} (no comparable pairs)", EN_DASH, EN_DASH
+        return f"{EN_DASH} (no comparable pairs)", *[EN_DASH] * 4
     few = labels.usable_folds(row) < 2
     se = f"{EN_DASH} (one usable fold)" if row.se is None and few else number(row.se)
     p = f"{EN_DASH} (needs two folds)" if row.p is None and few else p_value(row.p)
-    return number(row.mean), se, p
+    return number(row.mean), se, interval(row.ci_lower, row.ci_upper), p, p_value(row.p_corrected)
 
 
 def _true_cell(results: StudyResults, row: RowResult) -> list[str]:

@@ -33,6 +33,10 @@ class RiskSets:
     rank: torch.Tensor
     deaths: torch.Tensor
 
+    def log_at_risk(self, log_risk: torch.Tensor) -> torch.Tensor:
+        """Log of the summed exp(log_risk) of everyone at risk at each patient's time; both (n,) and in `order`."""
+        return torch.logcumsumexp(log_risk, dim=0)[self.last]
+
     @property
     def informative(self) -> bool:
         """Whether any event has somebody else at risk; without one the likelihood is constant."""
@@ -66,7 +70,7 @@ def cox_loss(log_risk: torch.Tensor, sets: RiskSets, ties: Ties = "breslow") -> 
     if not bool(sets.event.any()):
         return log_risk.sum() * 0.0
     risk = log_risk.double()[sets.order]
-    at_risk = torch.logcumsumexp(risk, dim=0)[sets.last]
+    at_risk = sets.log_at_risk(risk)
     if ties == "efron":
         at_risk = at_risk + _efron_correction(risk, at_risk, sets)
     return (at_risk - risk)[sets.event].mean().to(log_risk.dtype)

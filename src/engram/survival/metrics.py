@@ -15,16 +15,22 @@ from engram.outcome import SurvivalOutcome
 FloatArray = npt.NDArray[np.float64]
 
 
+def finite_risk(risk: npt.ArrayLike, outcome: SurvivalOutcome) -> FloatArray:
+    """The risks (n,). Raises ValueError where they are not finite or not as many as the outcomes."""
+    values = np.asarray(risk, dtype=np.float64)
+    if values.shape != outcome.time.shape or not np.isfinite(values).all():
+        raise ValueError(f"expected {len(outcome)} finite risks, got shape {values.shape}")
+    return values
+
+
 def harrell_c(risk: npt.ArrayLike, outcome: SurvivalOutcome) -> float | None:
     """Harrell's c-index: the share of comparable pairs in which the one at higher risk had the event first.
 
     risk: (n,), higher is worse; equal risks count half. A pair is comparable where the one of shorter time had the
     event (one censored at that very time outlived it). 0.5 is chance. None where no pair is comparable.
-    Raises ValueError where risks are not finite or not as many as the outcomes.
+    Raises ValueError as `finite_risk`.
     """
-    values = np.asarray(risk, dtype=np.float64)
-    if values.shape != outcome.time.shape or not np.isfinite(values).all():
-        raise ValueError(f"expected {len(outcome)} finite risks, got shape {values.shape}")
+    values = finite_risk(risk, outcome)
     if not _any_comparable(outcome):
         return None
     # lifelines scores survival, where higher is better: this is the one place that turns the sign.
@@ -49,6 +55,11 @@ class KaplanMeier:
     survival: FloatArray
     lower: FloatArray
     upper: FloatArray
+
+    def at(self, times_months: npt.ArrayLike) -> FloatArray:
+        """The share that is event-free beyond each time, in the shape of the times; flat after the last step."""
+        times = np.asarray(times_months, dtype=np.float64)
+        return self.survival[np.searchsorted(self.time_months, times, side="right") - 1]
 
 
 def kaplan_meier(outcome: SurvivalOutcome) -> KaplanMeier:

@@ -34,15 +34,31 @@ def test_signal_is_found_where_it_is(make_study, evaluate):
     assert rows["PET, spine"].encoder == "mini"
     assert rows["Clinical, DeepSurv"].encoder == "-"
     for row in rows.values():
-        found = fold_statistics(row.c_index)
+        found = fold_statistics(row.c_index, held_out_ratio=0.5)
         assert (row.mean, row.se, row.p) == (found.mean, found.se, found.p)
+        assert (row.p_two_sided, row.p_corrected) == (found.p_two_sided, found.p_corrected)
+        assert row.ci_lower < row.mean < row.ci_upper
+        assert row.p_adjusted >= row.p_corrected
     check_out_of_fold(evaluation, table)
     check_truth(evaluation, table, truth)
     best = max(evaluation.rows, key=lambda row: row.mean)
     assert evaluation.risk_groups.row == best.name
     assert evaluation.risk_groups.logrank_p < 0.01
-    low, high = evaluation.risk_groups.curves
+    low, *_, high = evaluation.risk_groups.curves
     assert low.survival[-1] > high.survival[-1]
+    assert evaluation.risk_groups.hr_lower > 1
+    check_evidence(evaluation)
+
+
+def check_evidence(evaluation):
+    planned = [(one.row, one.other) for one in evaluation.comparisons if one.prespecified]
+    assert planned == [
+        (f"{images} + clinical, spine", "Clinical, DeepSurv") for images in ("PET", "CT", "PET + CT")
+    ]
+    added = {one.row: one for one in evaluation.incremental_value}
+    assert list(added) == ["PET, spine", "CT, spine", "PET + CT, spine"]
+    assert added["PET, spine"].p_adjusted < 0.001 < added["CT, spine"].p_adjusted
+    assert evaluation.clinical_model.parameters == 5  # age, one of two sexes, three of four stages
 
 
 def check_out_of_fold(evaluation, table):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engram.evaluation.fold_fit import FoldResult
-from engram.evaluation.risk_groups import pool_risks, risk_groups, ticks_months
+from engram.evaluation.risk_groups import QUARTILES, PooledRisks, pool_risks, risk_groups, ticks_months
 from engram.outcome import SurvivalOutcome
 from engram.survival.metrics import logrank_p
 from engram.survival.splits import Fold
@@ -21,39 +21,55 @@ def test_each_fold_is_standardised_by_its_own_training_risks():
     z = (np.arange(4) - 1.5) / np.std(np.arange(4), ddof=1)
     np.testing.assert_allclose(pooled.standardised[4:], z)
     np.testing.assert_allclose(pooled.standardised[:4], (np.arange(4) - 2.5) / np.std(np.arange(4), ddof=1))
-    assert (pooled.low, pooled.high) == tuple(np.quantile(np.r_[z, z], [0.25, 0.75]))
+    assert pooled.cuts == tuple(np.quantile(np.r_[z, z], [0.25, 0.5, 0.75]))
 
 
 def test_test_risks_do_not_move_the_cut_points():
     train = [1, 2, 3, 4]
     one = pool_risks([result([0, 0, 0, 0], train), result([0, 0, 0, 0], train)], FOLDS)
     other = pool_risks([result([9, 9, 9, 9], train), result([-9, 5, 7, 0], train)], FOLDS)
-    assert (one.low, one.high) == (other.low, other.high)
+    assert one.cuts == other.cuts
 
 
 def test_groups_and_their_curves():
     results = [result([0, 1, 2, 5], [1, 2, 3, 4]), result([0, 2.5, 4, 9], [1, 2, 3, 4])]
     time = np.array([90.0, 50, 40, 3, 80, 30, 5, 4])
     outcome = SurvivalOutcome(np.array([0, 1, 1, 1, 1, 1, 1, 1], dtype=bool), time)
-    groups = risk_groups("CT", pool_risks(results, FOLDS), outcome)
-    low, high = groups.curves
-    assert (low.n, low.events, high.n, high.events) == (3, 2, 3, 3)
-    assert (low.label, high.label, groups.between) == ("Low risk", "High risk", 2)
+    groups = risk_groups("CT", pool_risks(results, FOLDS), outcome, FOLDS, seed=0)
+    low, second, third, high = groups.curves
+    assert [(curve.n, curve.events) for curve in groups.curves] == [(3, 2), (2, 2), (0, 0), (3, 3)]
+    assert (low.label, second.label, third.label, high.label) == QUARTILES
     assert low.at_risk[0] == 3
-    assert groups.logrank_p == pytest.approx(
-        logrank_p(outcome.subset(np.array([0, 1, 4])), outcome.subset(np.array([3, 6, 7])))
-    )
+    first, last = np.array([0, 1, 4]), np.array([3, 6, 7])
+    assert groups.logrank_p == pytest.approx(logrank_p(outcome.subset(first), outcome.subset(last)))
+    assert groups.permutation_p > groups.logrank_p
     assert len(groups.ticks_months) == len(high.at_risk)
 
 
-def test_equal_risks_give_an_empty_group_and_no_p():
+def test_a_risk_on_a_cut_belongs_below_it():
+    pooled = PooledRisks(np.array([-1.0, 0, 0.5, 1, 2, 3]), (0.0, 1.0, 2.0))
+    assert pooled.quartile.tolist() == [0, 0, 1, 1, 2, 3]
+
+
+def test_equal_risks_give_empty_groups_and_no_p():
     same = result([1, 1, 1, 1], [1, 1, 1, 1])
     outcome = SurvivalOutcome(np.ones(8, dtype=bool), np.arange(1.0, 9.0))
-    groups = risk_groups("CT", pool_risks([same, same], FOLDS), outcome)
-    assert [curve.n for curve in groups.curves] == [8, 0]
-    assert groups.between == 0
-    assert groups.logrank_p is None
+    groups = risk_groups("CT", pool_risks([same, same], FOLDS), outcome, FOLDS, seed=0)
+    assert [curve.n for curve in groups.curves] == [8, 0, 0, 0]
+    assert (groups.logrank_p, groups.permutation_p, groups.hazard_ratio) == (None, None, None)
     assert groups.model_dump_json()
+
+
+def test_the_hazard_ratio_is_within_folds():
+    """One fold fares far worse than the other, and risk says nothing within either: pooled, it would."""
+    rng = np.random.default_rng(0)
+    fold_of = np.repeat([0, 1], 100)
+    time = rng.exponential(np.where(fold_of == 1, 1.0, 50.0))
+    pooled = PooledRisks(fold_of * 0.5 + rng.normal(size=200), (-0.5, 0.25, 1.0))
+    folds = [Fold(np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)) for k in (0, 1)]
+    groups = risk_groups("CT", pooled, SurvivalOutcome(np.ones(200, dtype=bool), time), folds, seed=0)
+    assert groups.hr_lower < 1 < groups.hr_upper
+    assert groups.logrank_p < 0.05 < groups.permutation_p
 
 
 @pytest.mark.parametrize("longest", [0.5, 8, 30, 51, 119.9, 300, 900, 1200])

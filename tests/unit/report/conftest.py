@@ -15,11 +15,15 @@ from PIL import Image, PngImagePlugin
 from engram.config import Training
 from engram.evaluation.results import (
     Characteristic,
+    ClinicalModel,
     CohortSummary,
+    ColumnTest,
+    Comparison,
     Curve,
     Flow,
     FlowStep,
     FoldSummary,
+    IncrementalValue,
     Provenance,
     RiskGroups,
     RowResult,
@@ -62,6 +66,11 @@ def make_row(
         mean=float(folds.mean()),
         se=se,
         p=float(10 ** (-(folds.mean() - 0.5) / se / 2)),
+        p_two_sided=float(2 * 10 ** (-(folds.mean() - 0.5) / se / 2)),
+        p_corrected=float(10 ** (-(folds.mean() - 0.5) / se / 3)),
+        p_adjusted=float(10 ** (-(folds.mean() - 0.5) / se / 4)),
+        ci_lower=float(folds.mean()) - 0.06,
+        ci_upper=float(folds.mean()) + 0.055,
         true_c_index=true,
         true_mean=float(np.mean(true)) if true else None,
     )
@@ -100,10 +109,72 @@ def _curve(label: str, n: int, rate: float, ticks: list[float]) -> Curve:
 def _groups(row: str) -> RiskGroups:
     ticks = [0.0, 12.0, 24.0, 36.0, 48.0, 60.0, 72.0]
     curves = [
-        _curve("Low risk", 56, 0.018, ticks),
-        _curve("High risk", 57, 0.05, ticks),
+        _curve("Q1, lowest risk", 56, 0.018, ticks),
+        _curve("Q2", 55, 0.025, ticks),
+        _curve("Q3", 59, 0.035, ticks),
+        _curve("Q4, highest risk", 57, 0.05, ticks),
     ]
-    return RiskGroups(row=row, curves=curves, between=114, ticks_months=ticks, logrank_p=3.14e-3)
+    return RiskGroups(
+        row=row,
+        curves=curves,
+        ticks_months=ticks,
+        logrank_p=3.14e-3,
+        permutation_p=0.012,
+        corrected_p=0.061,
+        hazard_ratio=2.13,
+        hr_lower=1.31,
+        hr_upper=3.46,
+    )
+
+
+def make_comparisons(rows: list[RowResult]) -> list[Comparison]:
+    """Every image + clinical row against clinical DeepSurv, and the two clinical rows, which explore."""
+    by_name = {row.name: row for row in rows}
+    pairs = [(row.name, "Clinical, DeepSurv", True) for row in rows if row.family == "multimodal"]
+    found = []
+    for name, other, planned in [*pairs, ("Clinical, DeepSurv", "Clinical, ridge Cox", False)]:
+        values = np.subtract(by_name[name].c_index, by_name[other].c_index)  # type: ignore[arg-type]
+        mean = float(values.mean())
+        found.append(
+            Comparison(
+                row=name,
+                other=other,
+                differs_in="images added to clinical" if planned else "survival model",
+                prespecified=planned,
+                difference=mean,
+                se=float(values.std(ddof=1) / np.sqrt(FOLDS)),
+                ci_lower=mean - 0.04,
+                ci_upper=mean + 0.05,
+                p_two_sided=0.03,
+                p_corrected=0.11,
+                p_adjusted=0.4,
+            )
+        )
+    return found
+
+
+def _clinical_model() -> ClinicalModel:
+    return ClinicalModel(
+        parameters=12,
+        events_per_parameter=160 / 12,
+        likelihood_ratio=42.0,
+        p=3.3e-5,
+        shrinkage=0.714,
+        r2=0.12,
+        parameters_allowed=3.2,
+        proportional_hazards=[
+            ColumnTest(column="age", p=0.004, p_adjusted=0.048),
+            ColumnTest(column="sex_F", p=0.4, p_adjusted=1.0),
+        ],
+    )
+
+
+def _added(rows: list[RowResult]) -> list[IncrementalValue]:
+    return [
+        IncrementalValue(row=row.name, likelihood_ratio=4.5, p=0.034, p_adjusted=0.1, new_information=0.097)
+        for row in rows
+        if row.family == "image"
+    ]
 
 
 def _cohort(n: int, events: int) -> CohortSummary:
@@ -201,6 +272,9 @@ def synthetic_demo() -> StudyResults:
         cohort=_cohort(227, 160),
         folds=[FoldSummary(n=n, events=e) for n, e in ((46, 32), (46, 32), (45, 32), (45, 32), (45, 32))],
         rows=_rows(synthetic=True),
+        comparisons=make_comparisons(_rows(synthetic=True)),
+        clinical_model=_clinical_model(),
+        incremental_value=_added(_rows(synthetic=True)),
         risk_groups=_groups("PET + clinical, spine_dilated"),
         drawn_masks=[
             make_masks(modality, roi, 0.1 + 0.05 * i, flagged=227)
@@ -236,9 +310,12 @@ def fourteen_patients() -> StudyResults:
     rows = _rows(synthetic=False)
     some = [0.5, None, 0.75, None, 0.6]
     one, none = [None, None, 0.7, None, None], [None] * FOLDS
-    rows[0] = rows[0].model_copy(update={"c_index": none, "mean": None, "se": None, "p": None})
+    no_test: dict[str, None] = dict.fromkeys(
+        ("se", "p", "p_two_sided", "p_corrected", "p_adjusted", "ci_lower", "ci_upper")
+    )
+    rows[0] = rows[0].model_copy(update={"c_index": none, "mean": None, **no_test})
     rows[1] = rows[1].model_copy(update={"c_index": some, "mean": 0.6166666, "se": 0.072648, "p": 0.124})
-    rows[2] = rows[2].model_copy(update={"c_index": one, "mean": 0.7, "se": None, "p": None})
+    rows[2] = rows[2].model_copy(update={"c_index": one, "mean": 0.7, **no_test})
     steps = [
         FlowStep(
             stage="clinical", title="Clinical annotation missing", excluded=1,
@@ -254,7 +331,9 @@ def fourteen_patients() -> StudyResults:
         cohort=_cohort(14, 6),
         folds=[FoldSummary(n=n, events=e) for n, e in ((3, 2), (3, 1), (3, 1), (3, 1), (2, 1))],
         rows=rows[:5],
-        risk_groups=_groups("PET + clinical, spine_dilated").model_copy(update={"logrank_p": None}),
+        risk_groups=_groups("PET + clinical, spine_dilated").model_copy(
+            update={"logrank_p": None, "permutation_p": None, "corrected_p": None, "hazard_ratio": None}
+        ),
         provenance=_provenance(images=True, untrained=False),
     )
 

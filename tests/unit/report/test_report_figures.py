@@ -62,7 +62,10 @@ def test_curves_have_counts_at_risk_and_the_log_rank_test(synthetic_demo: StudyR
     groups = synthetic_demo.risk_groups
     assert groups is not None
     drawn = texts(draw_kaplan_meier(groups, "PFS", untrained=False).svg)
-    assert "log-rank p = 0.003" in drawn
+    assert (
+        "Last group against first: log-rank p = 0.003, corrected p = 0.061; hazard ratio 2.13 (1.31 to 3.46)"
+        in drawn
+    )
     for curve in groups.curves:
         assert f"{curve.label} (n = {curve.n}, {curve.events} events)" in drawn
         at = [drawn.index(curve.label) + 1 + i for i in range(len(curve.at_risk))]

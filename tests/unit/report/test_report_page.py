@@ -12,19 +12,23 @@ from page_reader import Page
 from engram.errors import StorageError
 from engram.evaluation.results import StudyResults
 from engram.report import labels
-from engram.report.formats import number, p_value
+from engram.report.formats import interval, number, p_value, signed, signed_interval
 from engram.report.page import Picture, write_report
 
 TABLES = {
     "table1": "table1_image_only",
     "table2": "table2_multimodal",
     "table3": "table3_comparison",
+    "clinical-model": "incremental_value",
     "folds": "folds",
     "drawn-masks": "drawn_masks",
     "cohort": "cohort",
     "flow": "flow",
 }
-IMAGE_SECTIONS = {"table1", "table2", "table3", "c-index", "risk-groups", "folds", "pictures", "drawn-masks"}
+IMAGE_SECTIONS = {
+    "table1", "table2", "table3", "c-index", "comparisons", "clinical-model", "risk-groups", "folds", "pictures",
+    "drawn-masks",
+}  # fmt: skip
 
 
 def html_of(results: StudyResults, folder: Path, *pictures: Picture) -> str:
@@ -51,9 +55,10 @@ def test_every_number_of_every_row_is_on_the_page(any_study: StudyResults, tmp_p
         assert {(line[0], line[1], line[5]) for line in lines} == expected
         for row in (r for r in rows if r.se is not None):
             (line,) = [line for line in lines if (line[0], line[1]) == (row.modality, row.roi)]
-            assert line[6:8] == [number(row.se), p_value(row.p)]
+            tests = [p_value(row.p), p_value(row.p_corrected)]
+            assert line[6:10] == [number(row.se), interval(row.ci_lower, row.ci_upper), *tests]
             if any_study.synthetic:
-                assert line[8] == number(row.true_mean)
+                assert line[10] == number(row.true_mean)
 
 
 def test_tables_are_sorted_by_c_index_and_compare_families(synthetic_demo: StudyResults, tmp_path: Path) -> None:
@@ -81,7 +86,7 @@ def test_csv_files_are_the_tables_of_the_page(any_study: StudyResults, tmp_path:
     page = page_of(any_study, tmp_path)
     for section, name in TABLES.items():
         path = tmp_path / "tables" / f"{name}.csv"
-        if section not in page.sections:
+        if section not in page.sections or not page.sections[section].tables:
             assert not path.exists()
             continue
         with path.open(encoding="utf-8", newline="") as stream:
@@ -113,8 +118,8 @@ def test_clinical_risk_groups_are_not_called_untrained(synthetic_demo: StudyResu
 
 def test_the_caption_of_risk_groups_counts_everybody(synthetic_demo: StudyResults, tmp_path: Path) -> None:
     text = page_of(synthetic_demo, tmp_path).sections["risk-groups"].text
-    assert "low risk, n = 56; high risk, n = 57; between the cut-points and not drawn, n = 114." in text
-    assert "first and the third quartile of the training patients' risks" in text
+    assert "Q1, lowest risk, n = 56; Q2, n = 55; Q3, n = 59; Q4, highest risk, n = 57." in text
+    assert "cut-points that are the quartiles of the training patients' risks" in text
     assert "lowest and the highest quartile" not in text
 
 
@@ -125,10 +130,10 @@ def test_a_group_of_too_few_is_not_drawn_and_why_is_said(
     groups = synthetic_demo.risk_groups
     assert groups is not None
     write_report(synthetic_demo, tmp_path)
-    few = groups.model_copy(update={"curves": [groups.curves[0], groups.curves[1].model_copy(update={"n": n})]})
+    few = groups.model_copy(update={"curves": [*groups.curves[:3], groups.curves[3].model_copy(update={"n": n})]})
     section = page_of(synthetic_demo.model_copy(update={"risk_groups": few}), tmp_path).sections["risk-groups"]
-    assert "drawn where both groups have at least 5 patients" in section.text
-    assert f"high risk, n = {n}" in section.text
+    assert "drawn where every group has at least 5 patients" in section.text
+    assert f"Q4, highest risk, n = {n}" in section.text
     assert "log-rank" not in section.text
     assert not (tmp_path / "figures" / "kaplan_meier.svg").exists()
 
@@ -175,7 +180,10 @@ def test_the_summary_names_the_best_row_of_each_family(synthetic_demo: StudyResu
 
 def test_a_page_without_images_has_no_headings_for_them(clinical_only: StudyResults, tmp_path: Path) -> None:
     page = page_of(clinical_only, tmp_path)
-    expected = ["top", "flow", "cohort", "table3", "c-index", "folds", "methods", "provenance", "reading"]
+    expected = [
+        "top", "flow", "cohort", "table3", "c-index", "comparisons", "clinical-model", "folds", "methods",
+        "provenance", "reading",
+    ]  # fmt: skip
     assert list(page.sections) == expected
     assert all(section.headings for name, section in page.sections.items() if name != "top")
     assert [
@@ -214,7 +222,7 @@ def test_equal_results_give_equal_bytes(synthetic_demo: StudyResults, picture: P
         found = sorted((tmp_path / run).rglob("*.*"))
         written.append({str(path.relative_to(tmp_path / run)): path.read_bytes() for path in found})
     assert written[0] == written[1]
-    assert len(written[0]) == 1 + 7 + 4
+    assert len(written[0]) == 1 + 12 + 4
 
 
 def test_missing_c_indices_are_dashes_with_their_reason(fourteen_patients: StudyResults, tmp_path: Path) -> None:
@@ -223,8 +231,10 @@ def test_missing_c_indices_are_dashes_with_their_reason(fourteen_patients: Study
     assert "None" not in html
     assert "nan" not in page.sections["table3"].text
     lines = {line[1]: line[3:] for line in page.sections["table3"].tables[0][1:]}
-    assert lines["Clinical, ridge Cox"] == ["– (no comparable pairs)", "–", "–", "0 of 5"]
-    assert lines["PET, spine_dilated"] == ["0.700", "– (one usable fold)", "– (needs two folds)", "1 of 5"]
+    assert lines["Clinical, ridge Cox"] == ["– (no comparable pairs)", "–", "–", "–", "–", "0 of 5"]
+    assert lines["PET, spine_dilated"] == [
+        "0.700", "– (one usable fold)", "–", "– (needs two folds)", "–", "1 of 5",
+    ]  # fmt: skip
     assert lines["Clinical, DeepSurv"][-1] == "3 of 5"
     assert labels.NO_C in page.sections["folds"].text
     assert "had c = 0.700 on 1 of 5 folds" in page.sections["top"].text
@@ -247,7 +257,14 @@ def test_hostile_text_stays_text(synthetic_demo: StudyResults, picture: Picture,
     groups = synthetic_demo.risk_groups.model_copy(update={"row": rows[0].name, "curves": curves})
     steps = [step.model_copy(update={"reasons": {evil: step.excluded}}) for step in synthetic_demo.flow.steps]
     flow = synthetic_demo.flow.model_copy(update={"steps": steps})
-    changed = {"study": evil, "source": evil, "warnings": [evil], "rows": rows, "flow": flow, "risk_groups": groups}
+    compared = [
+        one.model_copy(update={"row": f"{one.row} {evil}", "other": f"{one.other} {evil}", "differs_in": evil})
+        for one in synthetic_demo.comparisons
+    ]
+    changed = {
+        "study": evil, "source": evil, "warnings": [evil], "rows": rows, "flow": flow, "risk_groups": groups,
+        "comparisons": compared,
+    }  # fmt: skip
     html = html_of(
         synthetic_demo.model_copy(update=changed), tmp_path, Picture(evil, evil + '" onload="x', picture.png)
     )
@@ -264,7 +281,8 @@ def test_files_of_an_earlier_report_do_not_linger(
     (tmp_path / "tables" / "my_own.csv").touch()
     write_report(clinical_only, tmp_path)
     left = {path.name for path in (tmp_path / "tables").iterdir()}
-    assert left == {"table3_comparison.csv", "folds.csv", "cohort.csv", "flow.csv", "my_own.csv"}
+    own = {"table3_comparison.csv", "tests_against_chance.csv", "folds.csv", "cohort.csv", "flow.csv"}
+    assert left == own | {"my_own.csv"}
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"flow.svg", "c_index.svg"}
 
 
@@ -308,6 +326,54 @@ def test_curves_of_unequal_lists_are_refused(synthetic_demo: StudyResults, tmp_p
     broken = synthetic_demo.model_copy(update={"risk_groups": groups.model_copy(update={"curves": [curve]})})
     with pytest.raises(StorageError, match=r"(?s)differ in length.*1 counts at 7 times"):
         write_report(broken, tmp_path)
+
+
+def test_comparisons_say_what_was_declared_and_what_explores(synthetic_demo: StudyResults, tmp_path: Path) -> None:
+    section = page_of(synthetic_demo, tmp_path).sections["comparisons"]
+    planned, exploring, chance = section.tables
+    assert labels.PRESPECIFIED in section.text
+    assert [line[0] for line in planned[1:]] == [one.row for one in synthetic_demo.comparisons if one.prespecified]
+    first = synthetic_demo.comparisons[0]
+    numbers = [signed(first.difference), number(first.se), signed_interval(first.ci_lower, first.ci_upper)]
+    assert planned[1][2:] == [*numbers, "0.030", "0.110", "0.400"]
+    assert exploring[1][:3] == ["Clinical, DeepSurv", "Clinical, ridge Cox", "survival model"]
+    assert len(chance) == 1 + len(synthetic_demo.rows)
+    for name, table in (("comparisons", planned), ("comparisons_exploring", exploring)):
+        with (tmp_path / "tables" / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
+            assert list(csv.reader(stream)) == table
+
+
+def test_the_clinical_model_is_put_into_words(synthetic_demo: StudyResults, tmp_path: Path) -> None:
+    text = page_of(synthetic_demo, tmp_path).sections["clinical-model"].text
+    assert "has 12 parameters: 13.3 events for each" in text
+    assert "227 patients with 160 events bear 3.2 parameters (Riley et al., 2019), fewer than these." in text
+    assert "Hazards are not proportional for age (Holm-adjusted p below 0.05)" in text
+    assert synthetic_demo.clinical_model is not None
+    calm = synthetic_demo.clinical_model.model_copy(update={"proportional_hazards": [], "parameters_allowed": 13.0})
+    text = (
+        page_of(synthetic_demo.model_copy(update={"clinical_model": calm}), tmp_path)
+        .sections["clinical-model"]
+        .text
+    )
+    assert "bear 13.0 parameters (Riley et al., 2019), no fewer than these." in text
+    assert "No test speaks against" not in text
+
+
+def test_what_few_patients_do_not_allow_is_said(
+    fourteen_patients: StudyResults, clinical_only: StudyResults, tmp_path: Path
+) -> None:
+    page = page_of(fourteen_patients, tmp_path)
+    assert labels.NO_CLINICAL_MODEL in page.sections["clinical-model"].text
+    assert labels.NO_INTERVAL in page.sections["table1"].text
+    assert labels.NO_INTERVAL not in page_of(clinical_only, tmp_path).sections["table3"].text
+
+
+def test_a_difference_that_is_not_that_of_its_rows_is_refused(synthetic_demo: StudyResults, tmp_path: Path) -> None:
+    first, *others = synthetic_demo.comparisons
+    for change in ({"difference": 0.4}, {"se": 0.5}, {"other": "nobody"}):
+        broken = [first.model_copy(update=change), *others]
+        with pytest.raises(StorageError, match=r"comparison of .PET . clinical, spine_dilated. with "):
+            write_report(synthetic_demo.model_copy(update={"comparisons": broken}), tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_a_storage_error(clinical_only: StudyResults, tmp_path: Path) -> None:

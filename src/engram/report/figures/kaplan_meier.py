@@ -1,4 +1,4 @@
-"""Survival of patients of low and of high risk, with patients at risk (paper Figure 4)."""
+"""Survival of patients in quarters of risk, with patients at risk (paper Figure 4)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from engram.report.figures.svg import (
     house_style,
     to_svg,
 )
-from engram.report.formats import p_value
+from engram.report.formats import interval, number, p_value
 
 _PLOT_IN, _LEFT_IN, _RIGHT_IN = 3.1, 0.75, 0.25
 _AXIS_IN, _LINE_IN, _FOOT_IN = 0.68, 0.21, 0.08
@@ -28,7 +28,7 @@ _DASHES = ("solid", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 
 
 def draw_kaplan_meier(groups: RiskGroups, endpoint: str, *, untrained: bool) -> Drawing:
-    """Curves with their confidence bands; below, the patients at risk at `ticks_months`."""
+    """Curves, the outer ones with their confidence bands; below, the patients at risk at `ticks_months`."""
     # Two lines a group (name, counts) and one for the heading.
     table_in = _LINE_IN * (2 * len(groups.curves) + 1)
     top_in = 0.15 + _LINE_IN * (len(groups.curves) + 1 + untrained)
@@ -40,7 +40,7 @@ def draw_kaplan_meier(groups: RiskGroups, endpoint: str, *, untrained: bool) -> 
         axes = figure.add_axes((_LEFT_IN / WIDTH_IN, bottom, width, _PLOT_IN / height_in))
         _draw_frame(axes, groups, endpoint)
         for i, curve in enumerate(groups.curves):
-            _draw_curve(axes, curve, i)
+            _draw_curve(axes, curve, i, band=i in (0, len(groups.curves) - 1))
         _draw_at_risk(axes, groups)
         _draw_legend(axes, groups)
         if untrained:
@@ -62,23 +62,34 @@ def _draw_frame(axes: Axes, groups: RiskGroups, endpoint: str) -> None:
     axes.set_ylabel(f"Probability without event ({endpoint})")
 
 
-def _draw_curve(axes: Axes, curve: Curve, index: int) -> None:
+def _draw_curve(axes: Axes, curve: Curve, index: int, *, band: bool) -> None:
     colour = GROUP_COLOURS[index % len(GROUP_COLOURS)]
     # Everybody is without event at time zero, whether or not the saved steps say so.
     time, survival = [0.0, *curve.time_months], [1.0, *curve.survival]
     lower, upper = [1.0, *curve.lower], [1.0, *curve.upper]
-    axes.fill_between(time, lower, upper, step="post", color=colour, alpha=0.13, linewidth=0)
+    if band:  # four would hide each other
+        axes.fill_between(time, lower, upper, step="post", color=colour, alpha=0.13, linewidth=0)
     label = f"{curve.label} (n = {curve.n}, {curve.events} events)"
     dashes = _DASHES[index % len(_DASHES)]
     axes.step(time, survival, where="post", color=colour, linestyle=dashes, linewidth=1.8, label=label)
 
 
 def _draw_legend(axes: Axes, groups: RiskGroups) -> None:
-    p = f"log-rank p = {p_value(groups.logrank_p)}" if groups.logrank_p is not None else "no log-rank test"
     axes.legend(
-        title=p, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=8.5, title_fontsize=8.5,
-        alignment="left", handlelength=2.6, borderpad=0, borderaxespad=0.8,
+        title=_tests(groups), loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize=8.5,
+        title_fontsize=8.5, alignment="left", handlelength=2.6, borderpad=0, borderaxespad=0.8,
     )  # fmt: skip
+
+
+def _tests(groups: RiskGroups) -> str:
+    """The last group against the first, in words."""
+    if groups.logrank_p is None:
+        return "no log-rank test"
+    found = [f"log-rank p = {p_value(groups.logrank_p)}, corrected p = {p_value(groups.corrected_p)}"]
+    if groups.hazard_ratio is not None:
+        limits = interval(groups.hr_lower, groups.hr_upper, 2)
+        found.append(f"hazard ratio {number(groups.hazard_ratio, 2)} ({limits})")
+    return f"Last group against first: {'; '.join(found)}"
 
 
 def _draw_at_risk(axes: Axes, groups: RiskGroups) -> None:

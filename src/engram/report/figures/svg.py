@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 INK, QUIET, HAIRLINE, WARNING = "#1a1a1a", "#5f6368", "#c9ccd1", "#a33a00"
 FAMILY_COLOURS = {"multimodal": "#d55e00", "clinical": "#4d4d4d", "image": "#0072b2"}  # Okabe and Ito (2008)
-GROUP_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
+GROUP_COLOURS = ("#0072b2", "#56b4e9", "#e69f00", "#d55e00")  # of the same, from low risk to high
 WIDTH_IN = 7.4
 
 _LOOK = {
