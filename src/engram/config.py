@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from engram.config_checks import ImageChecks
 from engram.config_embedding import Embedding
+from engram.config_evaluation import Evaluation
 from engram.config_images import Images, Roi
+from engram.config_models import Baseline, Modality, Models, Origin, Training
 from engram.config_pet import PetNumbers
 from engram.config_problems import in_words
 from engram.config_section import Section
+from engram.config_tuning import Tuning
 from engram.errors import ConfigError
 from engram.strict_yaml import read_yaml
-
-Modality = Literal["PET", "CT"]
-Origin = Literal["PET", "CT", "Combined"]
-Family = Literal["clinical", "image", "multimodal"]
-Baseline = Literal["pet_numbers"]
 
 
 class Outcome(Section):
@@ -54,63 +52,6 @@ class Covariate(Section):
         return self
 
 
-class Models(Section):
-    """Which rows are run. By default all that the data allow."""
-
-    families: tuple[Family, ...] = ("clinical", "image", "multimodal")
-    origins: tuple[Origin, ...] | None = Field(None, description="by default all that the scans allow")
-    baselines: tuple[Baseline, ...] | None = Field(
-        None, description="rows without a memory: pet_numbers; by default all that the scans allow"
-    )
-
-
-class Training(Section):
-    """DeepSurv, its heads, ridge Cox (paper 2.3.3, 2.4). All of it happens inside the training part of a fold."""
-
-    hidden: tuple[Annotated[int, Field(ge=1)], ...] = (32,)
-    dropout: float = Field(0.3, ge=0, lt=1)
-    batch_norm: bool = True
-    learning_rate: float = Field(1e-3, gt=0)
-    schedule: Literal["cosine", "step"] = "cosine"
-    weight_decay: float = Field(1e-2, ge=0, description="decoupled, as in AdamW")
-    l2: float = Field(0.0, ge=0, description="the explicit penalty of the paper's loss; not with weight_decay")
-    clip_norm: float = Field(1.0, gt=0)
-    max_epochs: int = Field(200, ge=1)
-    patience: int = Field(20, ge=1)
-    inner_folds: int = Field(3, ge=1, description="inner splits whose median best epoch ends the training")
-    ensemble: int = Field(
-        3, ge=1, description="networks a fold, of different seeds; their mean log-risk is the risk"
-    )
-    ties: Literal["breslow", "efron"] = "breslow"
-    cox_penalty: float = Field(0.1, gt=0, description="ridge penalty of every Cox model, with or without images")
-    components: int = Field(8, ge=1, description="of a vector read-out, for ridge Cox: 227 patients bear 5 to 10")
-
-    @model_validator(mode="after")
-    def _one_penalty(self) -> Training:
-        if self.weight_decay > 0 and self.l2 > 0:
-            raise ValueError("weight_decay and l2 are two forms of one penalty: set one of them to 0")
-        return self
-
-
-class Evaluation(Section):
-    """Stratified cross-validation (paper 2.4.1)."""
-
-    folds: int = Field(5, ge=2)
-    time_quantiles: int = Field(4, ge=1, description="strata: event x time quantile")
-    seed: int = 0
-    max_missing: float = Field(0.4, ge=0, le=1, description="a covariate missing more often in training is dropped")
-    times_months: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        (12.0, 24.0, 36.0), description="times of the time-dependent AUC, ascending"
-    )
-    horizon_months: float = Field(24.0, gt=0, description="time of calibration and of decision curves")
-
-    @model_validator(mode="after")
-    def _ascending(self) -> Evaluation:
-        if list(self.times_months) != sorted(set(self.times_months)):
-            raise ValueError(f"times_months must ascend, got {list(self.times_months)}")
-        return self
-
-
 class Report(Section):
     """What the report shows."""
 
@@ -142,6 +83,7 @@ class StudyConfig(Section):
     embedding: Embedding = Embedding()
     models: Models = Models()
     training: Training = Training()
+    tuning: Tuning = Tuning()
     evaluation: Evaluation = Evaluation()
     report: Report = Report()
     truth: Truth | None = None
@@ -245,6 +187,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "embedding": Embedding,
     "models": Models,
     "training": Training,
+    "tuning": Tuning,
     "evaluation": Evaluation,
     "report": Report,
     "truth": Truth,

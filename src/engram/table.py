@@ -21,7 +21,10 @@ VECTOR_READOUTS: Final[tuple[ReadOutName, ...]] = tuple(
 PET_NUMBERS: Final = (
     "pet_numbers"  # what nuclear medicine measures in a region, no memory of a model: a vector, too
 )
-READOUTS: Final = (*MAP_READOUTS, *VECTOR_READOUTS, PET_NUMBERS)
+RADIOMICS: Final = "radiomics"  # IBSI features of a region, made by another tool: a vector
+ENCODERS: Final = ("resnet50", "vit", "hiera")  # image encoders without a memory, pooled inside the region: vectors
+BASELINES: Final = (PET_NUMBERS, RADIOMICS, *ENCODERS)
+READOUTS: Final = (*MAP_READOUTS, *VECTOR_READOUTS, *BASELINES)
 
 
 class EmbeddingKey(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Any
 
 from engram.cohort.imported import Imported, ImportedPatient, LeftFile
 from engram.cohort.importers import NNUNET_FOLDERS, NNUNET_IMAGE, imported, is_nifti, require_folder, visible
-from engram.config import Modality
+from engram.config_models import Modality
 from engram.errors import ImagingError, StorageError
 from engram.files import read_json
 

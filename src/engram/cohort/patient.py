@@ -9,7 +9,8 @@ from pathlib import Path
 from engram.cohort.cells import Row, parse_number
 from engram.cohort.columns import covariate_column
 from engram.cohort.records import PatientFiles, PatientRecord, TrueHazard
-from engram.config import Covariate, Modality, StudyConfig
+from engram.config import Covariate, StudyConfig
+from engram.config_models import Modality
 from engram.errors import ClinicalError, ImagingError, OutcomeError, PatientError
 from engram.outcome import MONTHS_PER_UNIT
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
-from engram.config import Training
+from engram.config_models import Training
 from engram.outcome import SurvivalOutcome
 from engram.survival.deepsurv import FittedDeepSurv, fit_deepsurv
 from engram.survival.inputs import ModelInputs

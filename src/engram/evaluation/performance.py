@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engram.config import Evaluation
+from engram.config_evaluation import Evaluation
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.out_of_fold import OutOfFold, out_of_fold
 from engram.evaluation.performance_records import FoldMeasure, Performance, RowPerformance, UtilityCurves

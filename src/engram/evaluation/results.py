@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from engram.errors import StorageError
 from engram.evaluation.performance_records import Performance
 from engram.evaluation.record import Record
+from engram.evaluation.tuning_records import SameFolds, Search
 from engram.files import write_text
 
 SCHEMA_VERSION = 1
@@ -38,6 +39,9 @@ class RowResult(Record):
     ci_upper: float | None = None
     true_c_index: list[float | None] | None = None  # c of the true log-hazard on the same test folds
     true_mean: float | None = None
+    protocol: Literal["fixed", "nested", "paper"] = "fixed"  # how its settings were found
+    same_folds: SameFolds | None = None  # the same row tuned on its own test folds, as in the paper
+    absent: str | None = None  # why the row has no numbers, as "weights absent: ..."; then c_index holds None only
 
 
 class Curve(Record):
@@ -226,6 +230,7 @@ class StudyResults(Record):
     drawn_masks: list[DrawnMasks] = Field(
         default_factory=list
     )  # one for each scan and region; empty where it was turned off
+    searches: list[Search] = Field(default_factory=list)  # what tuning looked for and found
     provenance: Provenance
 
 

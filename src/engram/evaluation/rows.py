@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engram.config import Family, Modality, Origin, StudyConfig
+from engram.config import StudyConfig
 from engram.config_embedding import ReadOutName
+from engram.config_models import Family, Modality, Origin
 from engram.errors import ConfigError
 from engram.table import MAP_READOUTS, PET_NUMBERS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from engram.config import Modality
+from engram.config_models import Modality
 from engram.imaging.align import AlignedPet, pet_on_ct_grid
 from engram.imaging.plausibility import check_hu, check_suv
 from engram.imaging.volume import Grid, Volume, read_volume

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from engram.cohort.records import PatientRecord
-from engram.config import Modality, StudyConfig
+from engram.config import StudyConfig
+from engram.config_models import Modality
 from engram.errors import ImagingError
 from engram.imaging.frames import to_frames
 from engram.jobs import run_jobs, tell_share

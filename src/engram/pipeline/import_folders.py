@@ -12,7 +12,7 @@ from engram.cohort.bids_folders import import_bids
 from engram.cohort.imported import Imported
 from engram.cohort.moose_folders import TotalSegmentatorMaps, import_moose
 from engram.cohort.nnunet_folders import import_nnunet
-from engram.config import Modality
+from engram.config_models import Modality
 from engram.errors import ConfigError
 from engram.roi.labels import scheme_of
 from engram.segmenters.product import label_name

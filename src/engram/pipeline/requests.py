@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engram.config import Modality, StudyConfig
+from engram.config import StudyConfig
 from engram.config_embedding import UNTRAINED_MINI
+from engram.config_models import Modality
 from engram.files import digest
 from engram.memory.contract import Backbone
 from engram.memory.protocol import ENGINE_VERSION, Protocol

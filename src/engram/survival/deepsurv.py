@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from engram.config import Training
+from engram.config_models import Training
 from engram.errors import CohortError
 from engram.outcome import SurvivalOutcome
 from engram.survival.inputs import ModelInputs

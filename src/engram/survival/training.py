@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, StepLR
 
-from engram.config import Training
+from engram.config_models import Training
 from engram.outcome import SurvivalOutcome
 from engram.survival.cox_loss import RiskSets, cox_loss, risk_sets
 from engram.survival.inputs import ModelInputs

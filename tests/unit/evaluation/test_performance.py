@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engram.config import Evaluation
+from engram.config_evaluation import Evaluation
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.folds import stratified_folds
 from engram.evaluation.performance import performance

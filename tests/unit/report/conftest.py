@@ -12,7 +12,7 @@ import pytest
 from hand_made import make_masks
 from PIL import Image, PngImagePlugin
 
-from engram.config import Training
+from engram.config_models import Training
 from engram.evaluation.results import (
     Characteristic,
     ClinicalModel,

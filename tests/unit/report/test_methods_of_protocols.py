@@ -9,8 +9,9 @@ from typing import Any, get_args
 
 import pytest
 
-from engram.config import StudyConfig, Training
+from engram.config import StudyConfig
 from engram.config_embedding import PromptKind, ReadOutName
+from engram.config_models import Training
 from engram.evaluation.results import Provenance, StudyResults
 from engram.memory.protocol import Direction, Prompting
 from engram.pipeline.requests import protocol_fields

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engram.config import Training
+from engram.config_models import Training
 from engram.errors import CohortError
 from engram.outcome import SurvivalOutcome
 from engram.survival import training as training_module
