@@ -10,7 +10,5 @@ from engram.config_section import Section
 class Sensitivity(Section):
     """Analyses beside the main one. They take ridge Cox rows only, which train fast."""
 
-    permutations: int = Field(
-        0, ge=0, description="runs of the whole evaluation on permuted outcomes; 200 is usual"
-    )
+    permutations: int = Field(0, ge=0, description="runs of the evaluation on permuted outcomes; 200 is usual")
     imputations: int = Field(0, ge=0, description="of missing covariates; above 0, other analyses of gaps run too")

@@ -99,8 +99,8 @@ def _cuts(values: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> l
     distinct, counts = np.unique(values, return_counts=True)
     if len(distinct) <= len(wanted):
         raise CohortError(
-            f"evaluation.order has {len(distinct)} different value(s), which cannot make {len(wanted)} fold(s) and a "
-            "training part before them. Set fewer evaluation.folds, or name a column with finer times."
+            f"evaluation.order has {len(distinct)} different value(s), which cannot make {len(wanted)} fold(s) and "
+            "a training part before them. Set fewer evaluation.folds, or name a column with finer times."
         )
     earlier = np.cumsum(counts) - counts  # patients before each distinct value
     chosen, least = list[float](), 1

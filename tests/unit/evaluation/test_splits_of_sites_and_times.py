@@ -1,5 +1,7 @@
 """Splits by site and by time: no site on both sides, no training patient later than a test patient."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,7 +64,7 @@ def test_everybody_who_trains_is_earlier_than_everybody_who_tests(seed, count, f
     for fold in folds:
         assert years[fold.train_index].max() < years[fold.test_index].min()
         assert len(fold.test_index) > 0
-    for earlier, later in zip(folds, folds[1:], strict=False):
+    for earlier, later in itertools.pairwise(folds):
         grown = np.sort(np.r_[earlier.train_index, earlier.test_index])
         np.testing.assert_array_equal(grown, later.train_index)
     assert len(folds[-1].train_index) + len(folds[-1].test_index) == 100
