@@ -30,8 +30,8 @@ class PooledRisks:
     """Out-of-fold risks of the patients who test, on one scale.
 
     patients: (m,) their positions in the table, ascending. standardised: (m,) test risks, each by mean and sd of
-    the training risks of its fold. cuts: the three quartiles of the standardised training risks of all folds; no test
-    risk enters them.
+    the training risks of its fold. cuts: the three quartiles of the standardised training risks of all folds; no
+    test risk enters them.
     """
 
     patients: npt.NDArray[np.intp]
