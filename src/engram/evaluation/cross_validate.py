@@ -15,7 +15,7 @@ import engram
 from engram.config import StudyConfig
 from engram.errors import CohortError, StorageError
 from engram.evaluation.fold_fit import FoldResult, FoldRisks, fold_risks, job_seed, scored, visible
-from engram.evaluation.preprocess import head_maps
+from engram.evaluation.maps import head_maps
 from engram.evaluation.rows import RowSpec
 from engram.evaluation.transport import features_digest, load_table, outcome_digest, save_row_tables
 from engram.files import digest, read_json, scratch_folder, write_json
@@ -28,7 +28,7 @@ from engram.table import MAP_READOUTS, PatientFeatures, StudyTable
 # What a result depends on, as places in the package; a change of any byte makes kept results void.
 _CODE = ("heads", "survival", "outcome.py", "table.py", "config.py")
 _DECIDES_NO_RISK = {"folds", "seed", "times_months", "horizon_months"}  # the first two by themselves
-_CODE_HERE = ("covariates.py", "preprocess.py", "vectors.py", "models.py", "fold_fit.py", "transport.py")
+_CODE_HERE = ("covariates.py", "preprocess.py", "maps.py", "vectors.py", "models.py", "fold_fit.py", "transport.py")
 
 
 @dataclass(frozen=True)

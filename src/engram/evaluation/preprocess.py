@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,10 @@ from sklearn.pipeline import Pipeline
 from engram.config import Covariate, StudyConfig
 from engram.errors import CohortError, ImagingError
 from engram.evaluation.covariates import checked_covariates, column_transformer, usable_covariates
+from engram.evaluation.maps import MapStatistics, head_maps, head_volumes
 from engram.evaluation.models import CoxModel, DeepSurvModel
 from engram.evaluation.rows import AVERAGING, GATE, PCA, RIDGE_COX, RowSpec
 from engram.evaluation.vectors import Components, Scaled, checked_vectors
-from engram.heads.averaging import average_map
-from engram.heads.layout import paper_layout, stretch
 from engram.survival.inputs import ModelInputs
 from engram.survival.network import Design
 from engram.table import BASELINES, MAP_READOUTS, PET_NUMBERS, EmbeddingKey, PatientFeatures
@@ -58,51 +56,6 @@ def seen_covariates(spec: RowSpec, declared: Sequence[str]) -> list[str]:
 def keys_of(spec: RowSpec) -> tuple[EmbeddingKey, ...]:
     """The embeddings that a row sees, in the order in which they are fused."""
     return tuple(EmbeddingKey(modality, spec.roi, spec.readout) for modality in spec.modalities)
-
-
-def head_maps(memory: FloatArray, *, paper_maps: bool) -> FloatArray:
-    """What the averaging head sees of a memory: float32 (n, 1, h, w), or (n, 1, 64, 64) for `paper_maps`.
-
-    Parameter-free and of each patient alone. Given back (n, 1, 1, h, w) of such maps, it returns them unchanged.
-    """
-    maps = average_map(memory)
-    return stretch(maps) if paper_maps else maps
-
-
-def head_volumes(memory: FloatArray, *, paper_maps: bool) -> FloatArray:
-    """What the other heads see of a memory: as it is, (n, entries, channels, h, w), or in the paper's layout for
-    `paper_maps`, (n, 2, 32, 64, 64). Of each patient alone."""
-    return paper_layout(memory).memory if paper_maps else memory
-
-
-@dataclass(frozen=True)
-class MapStatistics:
-    """How maps are standardised: mean of each pixel (1, h, w), and one sd of all, over the training patients.
-    Volumes likewise, with a mean of each pixel of each channel (entries, channels, h, w)."""
-
-    mean: npt.NDArray[np.float64]
-    sd: float
-
-    @classmethod
-    def of(cls, maps: FloatArray) -> MapStatistics:
-        """maps: (n, 1, h, w) of the training patients."""
-        mean = maps.mean(axis=0, dtype=np.float64)
-        return cls(mean, float(np.sqrt(np.mean((maps - mean) ** 2))))
-
-    @classmethod
-    def of_volumes(cls, volumes: FloatArray) -> MapStatistics:
-        """volumes: (n, entries, channels, h, w) of the training patients; summed one patient at a time, for all of
-        them in float64 would not fit beside the rest."""
-        mean = volumes.mean(axis=0, dtype=np.float64)
-        squares = [float(np.mean((volume - mean) ** 2)) for volume in volumes]
-        return cls(mean, float(np.sqrt(np.mean(squares))))
-
-    def apply(self, maps: FloatArray) -> FloatArray:
-        """Standardised maps or volumes; those that are all the same stay as they are, centred."""
-        standard = np.empty(maps.shape, dtype=np.float32)
-        for number, one in enumerate(maps):
-            standard[number] = (one - self.mean) / (self.sd or 1.0)
-        return standard
 
 
 class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
@@ -180,7 +133,8 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         if not self.kept_.any():
             raise CohortError(
                 f"no covariate is left for the {len(features)} training patients: {'; '.join(self.notes_)}. "
-                "Raise evaluation.max_missing, or leave 'clinical' and 'multimodal' out of models.families."
+                "Raise evaluation.max_missing, or leave 'clinical' and 'multimodal' out of models.families (for the "
+                "row of the stage alone: models.stage)."
             )
 
     def _fit_vectors(self, features: PatientFeatures, key: EmbeddingKey) -> Components | Scaled:
@@ -189,8 +143,7 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         try:
             found = Scaled.of(vectors) if numbers else Components.of(vectors, self.components)
         except CohortError as error:
-            place = "models.baselines" if key.readout in BASELINES else "embedding.readouts"
-            raise CohortError(f"{name}: {error}. Leave '{key.readout}' out of {place}.") from error
+            raise CohortError(f"{name}: {error}. {_leave_out(key)}") from error
         self.notes_ += (f"{name}: {found.losses}",) if found.losses else ()
         return found
 
@@ -213,3 +166,11 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
                 mend="Remove it from the embedding store and embed the patient again.",
             )
         return images
+
+
+def _leave_out(key: EmbeddingKey) -> str:
+    if key.readout in MAP_READOUTS:
+        return f"Leave '{PCA}' out of models.heads and models.multimodal_heads."
+    return (
+        f"Leave '{key.readout}' out of {'models.baselines' if key.readout in BASELINES else 'embedding.readouts'}."
+    )
