@@ -62,7 +62,7 @@ def load_backbone(
     found = resolve_weights(path_or_name, folder=folder)
     side = _resolution(resolution, found)
     model = from_official(found.path, side) if side is not None else from_folder(found.path, resolution)
-    return _backbone(model, name or _name(found.path), device, dtype, verified=found.verified)
+    return _backbone(model, name or weights_name(found.path), device, dtype, verified=found.verified)
 
 
 def check_weights(
@@ -99,7 +99,7 @@ def load_checked(
             f"{weights.path}: changed since it was checked: the SHA-256 of the model is {digest}, it was "
             f"{weights.digest}. Leave the weights alone during a run, then run the same command again."
         )
-    return _backbone(model, name or _name(weights.path), device, dtype, verified=weights.verified)
+    return _backbone(model, name or weights_name(weights.path), device, dtype, verified=weights.verified)
 
 
 def _again(path: Path, resolution: int | None) -> Sam2VideoModel:
@@ -137,6 +137,11 @@ def _devices() -> list[str]:
 
 def _resolution(asked: int | None, found: ResolvedWeights) -> int | None:
     """What an official file is read at; None for a folder, whose configuration says it."""
+    if found.known is not None and not found.known.remembers:
+        raise WeightsError(
+            f"{found.path}: these are the weights '{found.known.name}', of an image encoder without a memory. Give "
+            f"those of a SAM 2 model under embedding.weights; models.baselines: [{found.known.name}] runs this one."
+        )
     if found.path.is_dir():
         return None
     known = found.known.resolution if found.known is not None else _DEFAULT_RESOLUTION
@@ -145,7 +150,8 @@ def _resolution(asked: int | None, found: ResolvedWeights) -> int | None:
     return side
 
 
-def _name(path: Path) -> str:
+def weights_name(path: Path) -> str:
+    """What tables print of weights without a name of their own."""
     return path.resolve().name if path.is_dir() else path.stem
 
 
