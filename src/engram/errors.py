@@ -142,7 +142,7 @@ class WeightsError(EngramError):
 
 
 class AbsentWeightsError(WeightsError):
-    """Weights are not on this machine: a baseline that needs them is a row without numbers, and the study goes on."""
+    """Weights are not on this machine: a baseline that needs them becomes a row without numbers."""
 
 
 class StorageError(EngramError):

@@ -16,9 +16,9 @@ Float32 = npt.NDArray[np.float32]
 class Encoder(Protocol):
     """A frozen model that sees one slice at a time, and remembers none.
 
-    name: what tables print; digest: SHA-256 (hex) of weights and configuration; untrained: random weights; verified:
-    the file's bytes are those that its authors publish; licence: of the weights, None where it is not known;
-    image_size: pixels a side that slices are resized to; recipe: all else that decides a feature.
+    name: what tables print; digest: SHA-256 (hex) of weights and configuration; untrained: random weights;
+    verified: the file's bytes are those that its authors publish; licence: of the weights, None where it is not
+    known; image_size: pixels a side that slices are resized to; recipe: all else that decides a feature.
     """
 
     name: str

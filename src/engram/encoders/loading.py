@@ -28,7 +28,7 @@ class Architecture:
     """What transformers is asked for.
 
     kind: model_type of config.json; configuration, model: its classes; options: of the model; heads: beginnings of
-    names of tensors that belong to what was on top in training, which is left out; pixels: of the published weights.
+    names of tensors that were on top in training, and are left out; pixels: of the published weights.
     """
 
     kind: str

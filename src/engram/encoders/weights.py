@@ -58,14 +58,16 @@ def check_encoder(kind: str, path_or_name: str | Path, *, folder: Path | None = 
 
 
 def load_encoder(checked: CheckedEncoder, *, device: str = "cpu") -> Encoder:
-    """The encoder of weights that were checked. Raises WeightsError where they are others by now, or there is no
-    such device."""
+    """The encoder of weights that were checked.
+
+    Raises WeightsError where they are others by now, or there is no such device.
+    """
     check_device(device)
     loaded = _load(checked.kind, checked.path)
     if _digest(loaded) != checked.digest:
         raise WeightsError(
-            f"{checked.path}: changed since it was checked. Leave the weights alone during a run, then run the same "
-            "command again."
+            f"{checked.path}: changed since it was checked. Leave the weights alone during a run, then "
+            "run the same command again."
         )
     return _KINDS[checked.kind][1](
         loaded,

@@ -29,13 +29,14 @@ class CheckedWeights:
 
     path: None for the untrained mini model. resolution: pixels a side that an official file is read at, or that a
     folder must have been made for, None where it may be any. digest: `weights_digest` of the model. verified:
-    whether they are, byte for byte, weights whose published SHA-256 is known.
+    whether they are, byte for byte, weights whose published SHA-256 is known. licence: None where it is not known.
     """
 
     path: Path | None
     resolution: int | None
     digest: str
     verified: bool
+    licence: str | None = None
 
 
 def load_backbone(
@@ -79,7 +80,8 @@ def check_weights(
     side = _resolution(resolution, found)
     model = mapped_official(found.path, side) if side is not None else from_folder(found.path, resolution)
     asked = resolution if side is None else side
-    return CheckedWeights(found.path, asked, weights_digest(model), verified=found.verified)
+    licence = found.known.licence if found.known is not None else None
+    return CheckedWeights(found.path, asked, weights_digest(model), verified=found.verified, licence=licence)
 
 
 def load_checked(

@@ -11,7 +11,6 @@ import pandas as pd
 
 from engram.cohort.records import PatientRecord
 from engram.config import StudyConfig
-from engram.config_embedding import ReadOutName
 from engram.errors import StorageError
 from engram.memory.store import EmbeddingStore
 from engram.outcome import SurvivalOutcome
@@ -76,13 +75,13 @@ def _load(
 ) -> dict[EmbeddingKey, list[Float32]]:
     store = EmbeddingStore(config.store_dir)
 
-    def one(record: PatientRecord, modality: str, roi: str, readout: ReadOutName) -> Float32:
+    def one(record: PatientRecord, modality: str, roi: str, readout: str) -> Float32:
         key = embedded.keys[record.patient_id][request_name(modality, roi, readout)]
         return np.asarray(store.load(key).arrays["memory" if readout in MAP_READOUTS else "vector"])
 
     return {
         EmbeddingKey(modality, roi, readout): [one(record, modality, roi, readout) for record in records]
-        for readout in config.embedding.readouts
+        for readout in (*config.embedding.readouts, *embedded.encoders)
         for modality in config.modalities
         for roi in config.rois
     }

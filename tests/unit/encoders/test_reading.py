@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from engram.encoders.contract import Encoder, Float32
-from engram.encoders.reading import Reading, read_region
+from engram.encoders.pooling import read_region
+from engram.encoders.reading import Reading
 from engram.encoders.weights import check_encoder, load_encoder
 from engram.memory.contract import Frames
 
@@ -21,7 +22,7 @@ class _Grey:
     """Its map is the frame itself and twice the frame, in two channels."""
 
     name, digest, untrained, verified, licence, image_size = "grey", "0" * 64, True, False, None, 12
-    recipe: Mapping[str, Any] = {}  # noqa: RUF012
+    recipe: Mapping[str, Any] = {}
 
     def __init__(self) -> None:
         self.seen: list[Frames] = []
