@@ -47,13 +47,26 @@ def check_encoders(config: StudyConfig) -> CheckedEncoders:
 
         try:
             found[name] = check_encoder(name, _asked(config, name))
-        except AbsentWeightsError as error:
-            absent[name] = f"weights absent: {error} Then run 'engram embed' again."
+        except AbsentWeightsError:
+            absent[name] = _why_absent(config, name)
     return CheckedEncoders(found, absent)
+
+
+def _given(config: StudyConfig, name: str) -> str:
+    return {"resnet50": config.encoders.resnet50_weights, "vit": config.encoders.vit_weights}[name] or name
 
 
 def _asked(config: StudyConfig, name: str) -> str | Path:
     """A path from the study file's folder, or a known name."""
-    given = {"resnet50": config.encoders.resnet50_weights, "vit": config.encoders.vit_weights}[name] or name
+    given = _given(config, name)
     path = config.resolve(Path(given))
     return given if given in KNOWN_WEIGHTS and not path.exists() else path
+
+
+def _why_absent(config: StudyConfig, name: str) -> str:
+    """For tables that leave this machine: it names no folder but what the study file says."""
+    given = _given(config, name)
+    if given in KNOWN_WEIGHTS:
+        source, get = KNOWN_WEIGHTS[given].source, f"get them with 'engram weights fetch {given}'"
+        return f"weights absent: {source}; {get}, then run 'engram embed' again"
+    return f"weights absent: {given}; correct encoders.{name}_weights, then run 'engram embed' again"

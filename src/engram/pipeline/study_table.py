@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,12 @@ Float32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class AssembledTable:
-    """The study table. padded: embeddings that had fewer entries than the read-out takes."""
+    """The study table. padded: embeddings that had fewer entries than the read-out takes; absent: why others that
+    rows ask for are not there."""
 
     table: StudyTable
     padded: int
+    absent: dict[EmbeddingKey, str] = field(default_factory=dict)
 
 
 def study_table(
@@ -62,7 +64,17 @@ def study_table(
             embeddings[EmbeddingKey("PET", roi, PET_NUMBERS)] = baseline_vectors(regional_pet.numbers, ids, roi)
     features = PatientFeatures(ids, covariates, embeddings)
     padded = sum(len(m) < entries for key, found in loaded.items() if key.readout == "final" for m in found)
-    return AssembledTable(StudyTable(features, outcome), padded)
+    return AssembledTable(StudyTable(features, outcome), padded, _absent(config, embedded))
+
+
+def _absent(config: StudyConfig, embedded: Embedded | None) -> dict[EmbeddingKey, str]:
+    """Of encoders whose weights were not on the machine that embedded."""
+    return {
+        EmbeddingKey(modality, roi, encoder): why
+        for encoder, why in (embedded.absent if embedded is not None else {}).items()
+        for modality in config.modalities
+        for roi in config.rois
+    }
 
 
 def entries_of(config: StudyConfig) -> int:

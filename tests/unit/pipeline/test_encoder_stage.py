@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from engram.pipeline.check import CheckedCohort, check
 from engram.pipeline.console import Silent
 from engram.pipeline.embed import embed
 from engram.pipeline.embedded import Embedded, load_embedded
-from engram.pipeline.encoder_weights import needs_memory_model
+from engram.pipeline.encoder_weights import check_encoders, needs_memory_model
 from engram.pipeline.evaluate import _provenance
 from engram.pipeline.store import list_store
 from engram.pipeline.study_table import study_table
@@ -82,7 +83,10 @@ def test_from_the_study_file_to_the_study_table(made: Any, config: StudyConfig) 
     assert {name: one.untrained for name, one in found.encoders.items()} == {"resnet50": False, "hiera": True}
     assert load_embedded(config, checked.cohort.digest) == found
 
-    table = study_table(config, checked.cohort.records, found).table.features.embeddings
+    assembled = study_table(config, checked.cohort.records, found)
+    assert assembled.absent.keys() == {EmbeddingKey(modality, "tumour", "vit") for modality in ("PET", "CT")}
+    assert not any(str(made.folder) in why for why in assembled.absent.values())  # it goes into the report
+    table = assembled.table.features.embeddings
     widths = {(key.modality, key.readout): array.shape for key, array in table.items()}
     both = [("PET", "resnet50"), ("CT", "resnet50"), ("PET", "hiera"), ("CT", "hiera")]
     assert widths == {key: (10, 16 if key[1] == "resnet50" else 128) for key in both}
@@ -117,7 +121,7 @@ def test_finished_vectors_are_found_again_and_another_setting_is_another_vector(
     other = _config(made, masked=False)
     with pytest.raises(CohortError, match="has changed since"):
         load_embedded(other, checked.cohort.digest)
-    _, changed = _run(other)
+    changed = embed(other, checked, workers=0, console=Silent())
     for name, old in first.keys["P3"].items():
         assert (changed.keys["P3"][name] == old) == name.endswith("hiera")
 
@@ -144,8 +148,11 @@ def test_an_encoder_beside_the_memory_changes_none_of_it(made: Any, config: Stud
         "embedding": {"readouts": ["roi"], "quality": False},
         "encoders": {"resnet50_weights": "tiny"},
     }
-    _, without = _run(made.config(**sections, models={"baselines": []}))
-    _, beside = _run(made.config(**sections, models={"baselines": ["resnet50"]}))
+    alone, both = (made.config(**sections, models={"baselines": names}) for names in ([], ["resnet50"]))
+    found = check(alone, workers=0, console=Silent())
+    few = replace(found, cohort=replace(found.cohort, records=found.cohort.records[:2]))
+    without = embed(alone, few, workers=0, console=Silent())
+    beside = embed(both, replace(few, encoders=check_encoders(both)), workers=0, console=Silent())
     for patient, keys in without.keys.items():
         assert keys.items() < beside.keys[patient].items()
     assert without.encoders == {}
