@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from engram.config_checks import ImageChecks
 from engram.config_embedding import Embedding
+from engram.config_encoders import Encoders
 from engram.config_evaluation import Evaluation
 from engram.config_images import Images, Roi
 from engram.config_models import Baseline, Modality, Models, Origin, Training
@@ -81,6 +82,7 @@ class StudyConfig(Section):
     pet_numbers: PetNumbers = PetNumbers()
     image_checks: ImageChecks = ImageChecks()
     embedding: Embedding = Embedding()
+    encoders: Encoders = Encoders()
     models: Models = Models()
     training: Training = Training()
     tuning: Tuning = Tuning()
@@ -190,6 +192,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "pet_numbers": PetNumbers,
     "image_checks": ImageChecks,
     "embedding": Embedding,
+    "encoders": Encoders,
     "models": Models,
     "training": Training,
     "tuning": Tuning,

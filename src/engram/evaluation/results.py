@@ -187,6 +187,17 @@ class FoldSummary(Record):
     events: int
 
 
+class EncoderProvenance(Record):
+    """An image encoder without a memory, of a baseline."""
+
+    weights: str  # name printed in tables
+    digest: str
+    untrained: bool
+    verified: bool  # whether the bytes are those that the authors publish
+    licence: str | None  # of the weights, where it is known
+    reading: str  # which slices and pixels it was shown, in words
+
+
 class Provenance(Record):
     """What the numbers were made with. No dates, so that equal runs give equal files."""
 
@@ -199,6 +210,7 @@ class Provenance(Record):
     weights_digest: str | None
     untrained_weights: bool
     verified_weights: bool  # whether the digest is one that Engram knows to be published
+    encoders: dict[str, EncoderProvenance] = Field(default_factory=dict)  # by the read-out of their rows
     protocol: dict[str, str | int | float | bool | list[float]]
     protocol_digest: str | None
     rois: dict[str, str]  # how each region was made, in words
