@@ -64,7 +64,7 @@ def study_table(
             embeddings[EmbeddingKey("PET", roi, PET_NUMBERS)] = baseline_vectors(regional_pet.numbers, ids, roi)
     features = PatientFeatures(ids, covariates, embeddings)
     padded = sum(len(m) < entries for key, found in loaded.items() if key.readout == "final" for m in found)
-    return AssembledTable(StudyTable(features, outcome), padded, _absent(config, embedded))
+    return AssembledTable(StudyTable(features, outcome, *_for_splits(records)), padded, _absent(config, embedded))
 
 
 def _absent(config: StudyConfig, embedded: Embedded | None) -> dict[EmbeddingKey, str]:
@@ -75,6 +75,13 @@ def _absent(config: StudyConfig, embedded: Embedded | None) -> dict[EmbeddingKey
         for modality in config.modalities
         for roi in config.rois
     }
+
+
+def _for_splits(records: Sequence[PatientRecord]) -> tuple[tuple[str, ...] | None, tuple[float, ...] | None]:
+    """Groups and order, each where every patient has one: the manifest is read with them where splits need them."""
+    groups = tuple(record.group for record in records if record.group is not None)
+    order = tuple(record.order for record in records if record.order is not None)
+    return groups if len(groups) == len(records) else None, order if len(order) == len(records) else None
 
 
 def entries_of(config: StudyConfig) -> int:
