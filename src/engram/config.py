@@ -14,6 +14,7 @@ from engram.config_images import Images, Roi
 from engram.config_models import Baseline, Modality, Models, Origin, Training
 from engram.config_pet import PetNumbers
 from engram.config_problems import in_words
+from engram.config_radiomics import Radiomics
 from engram.config_section import Section
 from engram.config_tuning import Tuning
 from engram.errors import ConfigError
@@ -79,6 +80,7 @@ class StudyConfig(Section):
     images: Images | None = None
     rois: dict[str, Roi] = Field(default_factory=dict)
     pet_numbers: PetNumbers = PetNumbers()
+    radiomics: Radiomics = Radiomics()
     image_checks: ImageChecks = ImageChecks()
     embedding: Embedding = Embedding()
     models: Models = Models()
@@ -183,6 +185,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "images": Images,
     "rois.<name>": Roi,
     "pet_numbers": PetNumbers,
+    "radiomics": Radiomics,
     "image_checks": ImageChecks,
     "embedding": Embedding,
     "models": Models,

@@ -17,11 +17,12 @@ from engram.errors import CohortError, ImagingError
 from engram.evaluation.covariates import checked_covariates, column_transformer, usable_covariates
 from engram.evaluation.models import CoxModel, DeepSurvModel
 from engram.evaluation.rows import RIDGE_COX, RowSpec
+from engram.evaluation.selection import Selected
 from engram.evaluation.vectors import Components, Scaled, checked_vectors
 from engram.heads.averaging import average_map
 from engram.heads.layout import stretch
 from engram.survival.inputs import ModelInputs
-from engram.table import MAP_READOUTS, PET_NUMBERS, EmbeddingKey, PatientFeatures
+from engram.table import MAP_READOUTS, PET_NUMBERS, RADIOMICS, EmbeddingKey, PatientFeatures
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -35,6 +36,7 @@ def build_pipeline(spec: RowSpec, config: StudyConfig, *, seed: int) -> Pipeline
         max_missing=config.evaluation.max_missing,
         paper_maps=config.embedding.map_size == "paper",
         components=config.training.components,
+        features=config.radiomics.features,
     )
     if spec.survival == RIDGE_COX:
         return Pipeline([("preprocess", preprocess), ("survival", CoxModel(config.training.cox_penalty))])
@@ -80,9 +82,10 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
     covariates: declared covariates, empty where the row sees none. embeddings: what it sees of the images.
     max_missing: a covariate missing in a larger share of the training patients is dropped.
     components: the most principal components of a vector read-out; numbers of the PET are scaled alone.
+    features: the most radiomics that are chosen of a scan.
     After `fit`: columns_ (fitted ColumnTransformer or None), kept_ (bool, its columns that vary in training),
-    maps_ (MapStatistics by modality), vectors_ (Components or Scaled by modality), notes_ (what was dropped or
-    imputed, and why).
+    maps_ (MapStatistics by modality), vectors_ (Components, Scaled or Selected by modality), notes_ (what was
+    dropped, chosen or imputed, and why).
     """
 
     def __init__(
@@ -92,11 +95,13 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         max_missing: float,
         paper_maps: bool,
         components: int,
+        features: int = 10,
     ) -> None:
         self.covariates, self.embeddings = covariates, embeddings
         self.max_missing, self.paper_maps, self.components = max_missing, paper_maps, components
+        self.features = features
 
-    def fit(self, features: PatientFeatures, y: Any = None) -> Preprocess:  # noqa: ARG002
+    def fit(self, features: PatientFeatures, y: Any = None) -> Preprocess:
         """Learn from the training patients. Raises ClinicalError, ImagingError, or CohortError: nothing is left."""
         self.notes_: tuple[str, ...] = ()
         self.columns_: ColumnTransformer | None = None
@@ -107,7 +112,7 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         self.maps_ = {key.modality: MapStatistics.of(self._maps(features, key)) for key in map_keys}
         constant = [modality for modality, statistics in self.maps_.items() if statistics.sd == 0]
         self.notes_ += tuple(f"{modality} maps are the same in all training patients" for modality in constant)
-        self.vectors_ = {key.modality: self._fit_vectors(features, key) for key in vector_keys}
+        self.vectors_ = {key.modality: self._fit_vectors(features, key, y) for key in vector_keys}
         return self
 
     def transform(self, features: PatientFeatures) -> ModelInputs:
@@ -146,13 +151,17 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
                 "Raise evaluation.max_missing, or leave 'clinical' and 'multimodal' out of models.families."
             )
 
-    def _fit_vectors(self, features: PatientFeatures, key: EmbeddingKey) -> Components | Scaled:
+    def _fit_vectors(self, features: PatientFeatures, key: EmbeddingKey, y: Any) -> Components | Scaled | Selected:
         numbers = key.readout == PET_NUMBERS
         name, vectors = f"{key.modality} {key.readout} of {key.roi}", checked_vectors(features, key)
         try:
-            found = Scaled.of(vectors) if numbers else Components.of(vectors, self.components)
+            found: Components | Scaled | Selected
+            if key.readout == RADIOMICS:
+                found = Selected.of(vectors, y, self.features, self.max_missing)
+            else:
+                found = Scaled.of(vectors) if numbers else Components.of(vectors, self.components)
         except CohortError as error:
-            place = "models.baselines" if numbers else "embedding.readouts"
+            place = "models.baselines" if numbers or key.readout == RADIOMICS else "embedding.readouts"
             raise CohortError(f"{name}: {error}. Leave '{key.readout}' out of {place}.") from error
         self.notes_ += (f"{name}: {found.losses}",) if found.losses else ()
         return found
