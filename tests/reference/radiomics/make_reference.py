@@ -1,8 +1,8 @@
-"""What MIRP makes of the IBSI digital phantom, beside the reference values: `python make_reference.py ENV/bin/python`.
+"""What MIRP makes of the IBSI digital phantom: `python make_reference.py ENV/bin/python`.
 
-ENV is an environment with MIRP; this script runs in Engram's. Two runs of `radiomics/mirp_script.py`, the very script
-that `engram radiomics` runs: the phantom as it is, with grey levels as they are (IBSI 1, digital phantom), and the
-phantom times 100 under the settings of `mirp_settings` for the CT, which no reference value exists for.
+ENV is an environment with MIRP; this script runs in Engram's. Two runs of `radiomics/mirp_script.py`, the very
+script that `engram radiomics` runs: the phantom as it is, with grey levels as they are (IBSI 1), and the phantom
+times 100 under the settings of `mirp_settings` for the CT, which no reference value exists for.
 """
 
 from __future__ import annotations
