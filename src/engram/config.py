@@ -15,6 +15,7 @@ from engram.config_images import Images, Roi
 from engram.config_models import Baseline, Modality, Models, Origin, Training
 from engram.config_pet import PetNumbers
 from engram.config_problems import in_words
+from engram.config_radiomics import Radiomics
 from engram.config_section import Section
 from engram.config_sensitivity import Sensitivity
 from engram.config_tuning import Tuning
@@ -81,6 +82,7 @@ class StudyConfig(Section):
     images: Images | None = None
     rois: dict[str, Roi] = Field(default_factory=dict)
     pet_numbers: PetNumbers = PetNumbers()
+    radiomics: Radiomics = Radiomics()
     image_checks: ImageChecks = ImageChecks()
     embedding: Embedding = Embedding()
     encoders: Encoders = Encoders()
@@ -192,6 +194,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "images": Images,
     "rois.<name>": Roi,
     "pet_numbers": PetNumbers,
+    "radiomics": Radiomics,
     "image_checks": ImageChecks,
     "embedding": Embedding,
     "encoders": Encoders,
