@@ -171,6 +171,15 @@ class Characteristic(Record):
     level: str  # "" for a continuous covariate
     value: str  # "62.5 (9.7)" or "49 (21.6 %)"
     missing: int
+    by_group: list[str] = Field(default_factory=list)  # the same for each group of the summary
+
+
+class GroupSummary(Record):
+    """One site, where the splits keep sites apart."""
+
+    name: str
+    n: int
+    events: int
 
 
 class CohortSummary(Record):
@@ -185,6 +194,7 @@ class CohortSummary(Record):
     median_follow_up: float | None  # reverse Kaplan-Meier
     endpoint: str
     characteristics: list[Characteristic]
+    groups: list[GroupSummary] = Field(default_factory=list)  # the largest first
 
 
 class FoldSummary(Record):
