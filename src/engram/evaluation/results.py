@@ -30,10 +30,10 @@ class RowResult(Record):
     family: Literal["clinical", "image", "multimodal"]
     modality: str  # "PET", "CT", "Combined" or "-"
     roi: str  # "-" where the model sees no image
-    readout: str  # what was kept of the memory: "final", "volume", ...; "pet_numbers", without a memory; or "-"
-    encoder: str  # "MedSAM2", "untrained-mini", ... or "-"
-    head: str  # "averaging", "PCA" or "-"
-    fusion: str  # "concatenation" or "-"
+    readout: str  # what was kept of the memory: "final", "volume", ...; a baseline, as "pet_numbers"; or "-"
+    encoder: str  # "MedSAM2", "untrained-mini", ...; that of a baseline, as "ResNet-50"; or "-"
+    head: str  # "averaging", "attention", "3D CNN", "flatten", "PCA" or "-"
+    fusion: str  # "concatenation", "gate" or "-"
     survival: str  # "DeepSurv" or "ridge Cox"
     c_index: list[float | None]  # Harrell's c on each test fold
     mean: float | None
@@ -204,6 +204,17 @@ class FoldSummary(Record):
     events: int
 
 
+class EncoderProvenance(Record):
+    """An image encoder without a memory, of a baseline."""
+
+    weights: str  # name printed in tables
+    digest: str
+    untrained: bool
+    verified: bool  # whether the bytes are those that the authors publish
+    licence: str | None  # of the weights, where it is known
+    reading: str  # which slices and pixels it was shown, in words
+
+
 class Provenance(Record):
     """What the numbers were made with. No dates, so that equal runs give equal files."""
 
@@ -216,6 +227,7 @@ class Provenance(Record):
     weights_digest: str | None
     untrained_weights: bool
     verified_weights: bool  # whether the digest is one that Engram knows to be published
+    encoders: dict[str, EncoderProvenance] = Field(default_factory=dict)  # by the read-out of their rows
     protocol: dict[str, str | int | float | bool | list[float]]
     protocol_digest: str | None
     rois: dict[str, str]  # how each region was made, in words
