@@ -102,11 +102,11 @@ def test_one_repeat_and_no_permutation_and_no_imputation_are_nothing(clinical, m
     assert missingness(table, [RIDGE], results, folds, config, quick) == []
 
 
-def test_where_and_in_which_order_variants_run_changes_no_number(clinical, make_config, runner, monkeypatch):
+def test_where_and_in_which_order_variants_run_changes_no_number(clinical, make_config, quick, monkeypatch):
     """Jobs travel to workers and back; who runs which, and when, is chance (`tests/unit/test_jobs.py`)."""
     config = make_config(**OF_CLINICAL, evaluation={"folds": 2}, sensitivity={"permutations": 3, "imputations": 2})
     table = clinical(n=40)
-    folds, results = main_analysis(table, config, runner)
+    folds, results = main_analysis(table, config, quick)
 
     def both(runner):
         null = permutation_null(table, [RIDGE], results, config, runner)
@@ -115,9 +115,9 @@ def test_where_and_in_which_order_variants_run_changes_no_number(clinical, make_
     def elsewhere(function, jobs, **_):
         return [pickle.loads(pickle.dumps(function(pickle.loads(pickle.dumps(job))))) for job in jobs[::-1]][::-1]
 
-    here = both(runner)
+    here = both(quick)
     monkeypatch.setattr(variants, "run_jobs", elsewhere)
-    assert both(replace(runner, cache_dir=runner.cache_dir / "elsewhere")) == here
+    assert both(replace(quick, cache_dir=quick.cache_dir / "elsewhere")) == here
 
 
 def test_a_signal_is_beyond_the_null(clinical, make_config, quick):
