@@ -52,7 +52,7 @@ def _difference_cells(one: Comparison) -> tuple[str, ...]:
 
 def chance_table(results: StudyResults) -> Table:
     """Every row against a c-index of 0.5, by each test."""
-    rows = labels.by_c_index(results.rows)
+    rows = labels.by_c_index(labels.were_run(results.rows))
     heads = ("c-index", "p, paper", "p, two-sided", "p, corrected", "p, BH")
     lines = [(row.name, number(row.mean), *map(p_value, _tests(row))) for row in rows]
     notes = (labels.P_VALUE, labels.P_TWO_SIDED, labels.P_CORRECTED, labels.BENJAMINI_HOCHBERG)
