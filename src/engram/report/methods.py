@@ -20,6 +20,7 @@ _PROMPTING = {
 }
 _EVERY = {1: "every slice", 2: "every second slice", 3: "every third slice"}
 
+
 def methods(results: StudyResults) -> list[str]:
     """The methods as paragraphs: patients, images, models, tuning, evaluation."""
     paragraphs = [_patients(results), _images(results), models(results), tuning(results), _evaluation(results)]

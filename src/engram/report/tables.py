@@ -12,11 +12,16 @@ from engram.report.formats import EN_DASH, months, number
 from engram.report.layout import Column, Table
 from engram.report.performance import performance_table
 from engram.report.shown import Shown
+from engram.report.tuning_tables import BEST, RANGES, tuning_tables
 
 TABLE_NAMES = (
     "table1_image_only",
     "table2_multimodal",
     "table3_comparison",
+    "protocols",
+    "searches",
+    RANGES,
+    BEST,
     "comparisons",
     "comparisons_exploring",
     "tests_against_chance",
@@ -36,6 +41,7 @@ def all_tables(results: StudyResults) -> dict[str, Table]:
         family_table(results, "table1_image_only", "image"),
         family_table(results, "table2_multimodal", "multimodal"),
         comparison_table(results),
+        *tuning_tables(results),
         *evidence_tables(results),
         performance_table(results),
         fold_table(results),

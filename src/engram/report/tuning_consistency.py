@@ -58,8 +58,8 @@ def _search(search: Search, names: set[str], folds: int) -> Iterator[str]:
     strangers = sorted({search.row, *search.rows} - names)
     if strangers:
         yield f"{what}: no such row as '{strangers[0]}'"
-    if not 0 <= search.pruned:
-        yield f"{what}: {search.pruned} trials pruned"
+    if not 0 <= search.pruned <= search.trials * max(1, len(search.best)):
+        yield f"{what}: {search.pruned} trials pruned, of {search.trials} in {len(search.best)} searches"
     known = {parameter.name for parameter in search.space}
     for best in search.best:
         if best.fold is not None and not 1 <= best.fold <= folds:

@@ -26,7 +26,7 @@ TABLES = {
     "flow": "flow",
 }
 IMAGE_SECTIONS = {
-    "table1", "table2", "table3", "c-index", "comparisons", "clinical-model", "risk-groups", "folds", "pictures",
+    "worth", "table1", "table2", "table3", "c-index", "comparisons", "clinical-model", "risk-groups", "folds", "pictures",
     "drawn-masks",
 }  # fmt: skip
 
@@ -222,7 +222,8 @@ def test_equal_results_give_equal_bytes(synthetic_demo: StudyResults, picture: P
         found = sorted((tmp_path / run).rglob("*.*"))
         written.append({str(path.relative_to(tmp_path / run)): path.read_bytes() for path in found})
     assert written[0] == written[1]
-    assert len(written[0]) == 1 + 12 + 4
+    assert len(written[0]) == 1 + 12 + 5 + 5
+    assert sum(name.endswith(".tex") for name in written[0]) == 5
 
 
 def test_missing_c_indices_are_dashes_with_their_reason(fourteen_patients: StudyResults, tmp_path: Path) -> None:
@@ -282,7 +283,7 @@ def test_files_of_an_earlier_report_do_not_linger(
     write_report(clinical_only, tmp_path)
     left = {path.name for path in (tmp_path / "tables").iterdir()}
     own = {"table3_comparison.csv", "tests_against_chance.csv", "folds.csv", "cohort.csv", "flow.csv"}
-    assert left == own | {"my_own.csv"}
+    assert left == own | {"my_own.csv", "table3_comparison.tex", "cohort.tex"}
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"flow.svg", "c_index.svg"}
 
 
