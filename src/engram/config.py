@@ -15,6 +15,7 @@ from engram.config_models import Baseline, Modality, Models, Origin, Training
 from engram.config_pet import PetNumbers
 from engram.config_problems import in_words
 from engram.config_section import Section
+from engram.config_sensitivity import Sensitivity
 from engram.config_tuning import Tuning
 from engram.errors import ConfigError
 from engram.strict_yaml import read_yaml
@@ -85,6 +86,7 @@ class StudyConfig(Section):
     training: Training = Training()
     tuning: Tuning = Tuning()
     evaluation: Evaluation = Evaluation()
+    sensitivity: Sensitivity = Sensitivity()
     report: Report = Report()
     truth: Truth | None = None
     output: Path
@@ -189,6 +191,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "training": Training,
     "tuning": Tuning,
     "evaluation": Evaluation,
+    "sensitivity": Sensitivity,
     "report": Report,
     "truth": Truth,
 }

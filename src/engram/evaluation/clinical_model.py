@@ -59,11 +59,11 @@ def clinical_model(columns: pd.DataFrame, outcome: SurvivalOutcome) -> ClinicalM
 def incremental_value(
     columns: pd.DataFrame, rows: Mapping[str, PooledRisks], outcome: SurvivalOutcome
 ) -> list[IncrementalValue]:
-    """What the out-of-fold risk of each row adds to the covariates: likelihood ratio, and the share of all that
-    both explain together. Adjusted by Benjamini and Hochberg over the rows.
+    """What the out-of-fold risk of each row adds to the covariates, in the patients who test: likelihood ratio, and
+    the share of all that both explain together. Adjusted by Benjamini and Hochberg over the rows.
 
     columns: as of `clinical_columns`, or any others, such as a stage alone. rows: by their names. Covariates are
-    fitted on all patients and the risk is not, which favours the covariates.
+    fitted on those patients and the risk is not, which favours the covariates.
     """
     before = likelihood_ratio(columns, outcome)
     found = [_added(name, pooled, columns, outcome) for name, pooled in rows.items()] if before else []
@@ -72,7 +72,8 @@ def incremental_value(
 
 
 def _added(name: str, pooled: PooledRisks, columns: pd.DataFrame, outcome: SurvivalOutcome) -> IncrementalValue:
-    risk = pd.DataFrame({"_risk": pooled.standardised})
+    risk, outcome = pd.DataFrame({"_risk": pooled.standardised}), outcome.subset(pooled.patients)
+    columns = independent_columns(columns.iloc[pooled.patients].reset_index(drop=True))
     both = independent_columns(pd.concat([columns, risk], axis=1))
     told_apart = both.shape[1] > columns.shape[1]
     ratio = likelihood_ratio(risk, outcome, beside=columns) if told_apart else None

@@ -15,7 +15,8 @@ from engram.evaluation.clinical_model import clinical_columns, clinical_model, i
 from engram.evaluation.comparisons import compare_rows
 from engram.evaluation.cross_validate import cross_validate, fold_outcomes
 from engram.evaluation.fold_fit import FoldResult
-from engram.evaluation.folds import stratified_folds
+from engram.evaluation.folds import study_folds
+from engram.evaluation.held_out import held_out_patients
 from engram.evaluation.performance import performance
 from engram.evaluation.performance_records import Performance
 from engram.evaluation.results import (
@@ -77,9 +78,7 @@ def evaluate_study(
     specs = rows_of(config)
     check_truth(truth, len(table))
     settings = config.evaluation
-    folds = stratified_folds(
-        table.outcome, folds=settings.folds, time_quantiles=settings.time_quantiles, seed=settings.seed
-    )
+    folds = study_folds(table, settings)
     results = cross_validate(table, specs, folds, config, workers=workers, cache_dir=cache_dir, progress=progress)
     outcomes = fold_outcomes(table, folds)
     rows = row_results(specs, results, folds, outcomes, truth, encoder=encoder, seed=settings.seed)
@@ -147,18 +146,18 @@ def _out_of_fold(
     specs: Sequence[RowSpec], results: Sequence[Sequence[FoldResult]], folds: Sequence[Fold], table: StudyTable
 ) -> pd.DataFrame:
     number, risk = np.zeros(len(table), dtype=np.int64), np.zeros(len(table))
-    parts = []
+    parts, tested = [], table.subset(held_out_patients(folds))
     for spec, result in zip(specs, results, strict=True):
         for index, (fold, of_fold) in enumerate(zip(folds, result, strict=True), 1):
             number[fold.test_index], risk[fold.test_index] = index, of_fold.test_risk
         columns = {
             "row": spec.name,
-            "patient_id": list(table.features.ids),
-            "fold": number.copy(),
-            "risk": risk.copy(),
+            "patient_id": list(tested.features.ids),
+            "fold": number[held_out_patients(folds)],
+            "risk": risk[held_out_patients(folds)],
             "standardised_risk": pool_risks(result, folds).standardised,
-            "event": table.outcome.event.astype(np.int64),
-            "time_months": table.outcome.time_months,
+            "event": tested.outcome.event.astype(np.int64),
+            "time_months": tested.outcome.time_months,
         }
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)

@@ -63,7 +63,14 @@ def study_table(
             embeddings[EmbeddingKey("PET", roi, PET_NUMBERS)] = baseline_vectors(regional_pet.numbers, ids, roi)
     features = PatientFeatures(ids, covariates, embeddings)
     padded = sum(len(m) < entries for key, found in loaded.items() if key.readout == "final" for m in found)
-    return AssembledTable(StudyTable(features, outcome), padded)
+    return AssembledTable(StudyTable(features, outcome, *_for_splits(records)), padded)
+
+
+def _for_splits(records: Sequence[PatientRecord]) -> tuple[tuple[str, ...] | None, tuple[float, ...] | None]:
+    """Groups and order, each where every patient has one: the manifest is read with them where splits need them."""
+    groups = tuple(record.group for record in records if record.group is not None)
+    order = tuple(record.order for record in records if record.order is not None)
+    return groups if len(groups) == len(records) else None, order if len(order) == len(records) else None
 
 
 def entries_of(config: StudyConfig) -> int:
