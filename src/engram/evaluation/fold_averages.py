@@ -1,4 +1,4 @@
-"""Several models as one number: averaged within each fold first, then over folds (caption of the paper's Figure 6)."""
+"""Several models as one number: averaged within each fold, then over folds (caption of the paper's Figure 6)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from engram.evaluation.results import RowResult
 
 @dataclass(frozen=True)
 class FoldAverage:
-    """values: c-index of each test fold, averaged over the models that have one there, None where none has. mean and
-    se (sd / sqrt(folds)) are over the folds; None where there are none, or too few. models: how many rows."""
+    """values: c-index of each test fold, averaged over the models that have one there, None where none has.
+
+    mean and se (sd / sqrt(folds)): over the folds; None where there are none, or too few. models: how many rows.
+    """
 
     models: int
     values: tuple[float | None, ...]

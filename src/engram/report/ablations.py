@@ -1,4 +1,4 @@
-"""Which bars the paper's Figures 5 and 6 have: image-only rows of its read-out, several models of one bar averaged."""
+"""Which bars the paper's Figures 5 and 6 have: image-only rows of its read-out, models of one bar averaged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Ablation:
-    """One figure. name: stem of its file. title: what is compared. caption: everything that must be read with it."""
+    """One figure. name: stem of its file. title: what is compared. caption: what must be read with it."""
 
     name: str
     title: str
@@ -94,7 +94,7 @@ def _caption(results: StudyResults, of_paper: str, rows: Iterable[RowResult], ba
     seen = [name for name in protocols.NAMES if name in {row.protocol for row in rows}]
     return (
         f"Image-only rows of {results.cohort.n} patients, {results.cohort.events} events (the paper's Figure "
-        f"{of_paper}). Bars start at chance; error bars are one standard error over {len(results.folds)} folds, dots "
-        f"the folds.{averaged} Protocol: {', '.join(protocols.NAMES[name] for name in seen)}. Error bars that overlap "
-        "are no test: the tests are those of row against row."
+        f"{of_paper}). Bars start at chance; error bars are one standard error over {len(results.folds)} folds, "
+        f"dots the folds.{averaged} Protocol: {', '.join(protocols.NAMES[name] for name in seen)}. Error bars that "
+        "overlap are no test: the tests are those of row against row."
     )

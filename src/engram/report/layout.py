@@ -30,7 +30,7 @@ class Table:
     untrained: bool = False
 
     def to_csv(self) -> str:
-        """The same cells as the page shows, comma-separated, with a header; short rows are filled up with nothing."""
+        """The same cells as the page shows, comma-separated, with a header; short rows are filled up."""
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([column.title for column in self.columns])

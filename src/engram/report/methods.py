@@ -5,6 +5,7 @@ from __future__ import annotations
 from engram.config_windows import CT_WINDOWS_HU, PET_WINDOWS_SUV, window_name
 from engram.evaluation.results import StudyResults
 from engram.report.formats import joined
+from engram.report.methods_evaluation import beyond_c_index, evaluation, sensitivity
 from engram.report.methods_models import models
 from engram.report.methods_tuning import tuning
 from engram.report.shown import Shown
@@ -23,8 +24,8 @@ _EVERY = {1: "every slice", 2: "every second slice", 3: "every third slice"}
 
 def methods(results: StudyResults) -> list[str]:
     """The methods as paragraphs: patients, images, models, tuning, evaluation."""
-    paragraphs = [_patients(results), _images(results), models(results), tuning(results), _evaluation(results)]
-    paragraphs.append(_beyond_c_index(results))
+    paragraphs = [_patients(results), _images(results), models(results), tuning(results), evaluation(results)]
+    paragraphs += [beyond_c_index(results), sensitivity(results)]
     return [text for text in paragraphs if text]
 
 
@@ -94,33 +95,3 @@ def _windows(protocol: _Protocol) -> list[str]:
             words = f" (window '{called}')" if called is not None else ""
             shown.append(f"{name} from {window[0]:g} to {window[1]:g} {unit}{words}")
     return [f"Grey values: {joined(shown)}."] if shown else []
-
-
-def _beyond_c_index(results: StudyResults) -> str:
-    found = results.performance
-    if found is None:
-        return ""
-    at = "" if found.horizon_months is None else f" at {found.horizon_months:g} months"
-    return (
-        "Beyond the c-index: Uno's c (2011), cumulative / dynamic AUC (Uno, 2007) and the Brier score (Graf, 1999) "
-        "were weighted by the Kaplan-Meier curve of censoring of the training patients, up to the time at which a "
-        "tenth of them are still at risk; log-risks became probabilities by Breslow's baseline hazard of the "
-        "training patients. "
-        f"Of the out-of-fold predictions{at}: calibration by Cox regression on a spline (Austin, 2020), the slope "
-        "of a Cox model stratified by fold, D-calibration (Haider, 2020), and net benefit (Vickers, 2008)."
-    )
-
-
-def _evaluation(results: StudyResults) -> str:
-    return (
-        f"Every row was measured on the same {len(results.folds)} test folds, stratified by "
-        f"event and time (seed {results.provenance.seed}). Imputation, encoding, scaling, early stopping and "
-        "training saw the training part of a fold only. Discrimination is Harrell's c-index on each test fold, "
-        "given as mean and standard error over folds, with a 95 % confidence interval by a bias-corrected and "
-        "accelerated bootstrap of the test patients within their folds. Rows were tested against 0.5 by the "
-        "one-sided one-sample t-test of the paper and, two-sided, by the corrected resampled t-test (Nadeau and "
-        "Bengio, 2003); pairs of rows by the paired form of the latter, adjusted by Holm where the pair was "
-        "declared before any result and by Benjamini and Hochberg where it explores. The risk groups of pooled "
-        "patients were compared by the log-rank test, and by the corrected resampled t-test of the log hazard "
-        "ratios of the folds."
-    )

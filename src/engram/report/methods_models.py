@@ -18,11 +18,13 @@ _HEADS: Final = {
         "survival model (averaging head)."
     ),
     "attention": (
-        "The light attention head of the paper weighs the channels of the memory by a softmax, after its entries were "
-        "mixed by a pointwise convolution; the weighted map was averaged and projected to a vector, all of it trained "
-        "with the survival model."
+        "The light attention head of the paper weighs the channels of the memory by a softmax, after its entries "
+        "were mixed by a pointwise convolution; the weighted map was averaged and projected to a vector, all of "
+        "it trained with the survival model."
     ),
-    "3D CNN": "The 3D CNN head reads the whole memory by three-dimensional convolutions, trained with the survival model.",
+    "3D CNN": (
+        "The 3D CNN head reads the whole memory by three-dimensional convolutions, trained with the survival model."
+    ),
     "flatten": "The flatten head hands every value of the memory to the survival model.",
 }
 _COMPONENTS: Final = (
@@ -86,9 +88,9 @@ def _baselines(rows: list[RowResult], made: Provenance) -> list[str]:
     found = [_pet_numbers(made)] if PET_NUMBERS in seen else []
     if RADIOMICS in seen:
         found.append(
-            "Radiomics, a baseline without the memory model, are IBSI features of the region; those that are constant, "
-            "often missing or redundant were dropped, and the rest ranked and selected, on the training patients of "
-            "each fold alone."
+            "Radiomics, a baseline without the memory model, are IBSI features of the region; those that are "
+            "constant, often missing or redundant were dropped, and the rest ranked and selected, on the training "
+            "patients of each fold alone."
         )
     encoders = [words for name, words in _ENCODERS.items() if name in seen]
     if encoders:

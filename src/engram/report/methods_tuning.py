@@ -18,8 +18,8 @@ def tuning(results: StudyResults) -> str:
     if "nested" in seen:
         sentences.append(
             "Nested protocol: each search saw the training part of one fold only, judged by the mean c-index over "
-            "inner folds of it; the best settings were then trained on the whole training part, and the test fold was "
-            "looked at once."
+            "inner folds of it; the best settings were then trained on the whole training part, and the test fold "
+            "was looked at once."
         )
     if "paper" in seen or protocols.has_gap(rows):
         sentences.append(_paper(rows))
@@ -42,6 +42,6 @@ def _search(results: StudyResults) -> list[str]:
 def _paper(rows: list[RowResult]) -> str:
     beside = " It is shown beside the results and is never one of them." if protocols.has_gap(rows) else ""
     return (
-        "The paper's protocol (2.4.1): settings were chosen by the mean c-index of the very test folds that measure "
-        f"them, which is optimistic.{beside}"
+        "The paper's protocol (2.4.1): settings were chosen by the mean c-index of the very test folds that "
+        f"measure them, which is optimistic.{beside}"
     )

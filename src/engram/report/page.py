@@ -9,18 +9,22 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from engram.errors import StorageError
+from engram.evaluation.audit_records import Audit
 from engram.evaluation.results import StudyResults
 from engram.files import atomic_write, write_text
 from engram.report import labels, latex, methods, prose
 from engram.report.ablations import ablations
+from engram.report.audit_section import CHECKS, PERMUTED, AuditSection, audit_section
 from engram.report.consistency import check_results
 from engram.report.contents import contents
 from engram.report.figures.svg import Drawing
 from engram.report.layout import Table
+from engram.report.methods_evaluation import splits_in_words
 from engram.report.page_figures import FIGURE_NAMES, all_figures, groups_untrained, shown_groups
 from engram.report.pictures import Picture, embed
 from engram.report.quality_page import PAGE_NAME, StudyPicture, quality_page
 from engram.report.resources import resource
+from engram.report.sensitivity_tables import SENSITIVITY_PARTS
 from engram.report.spreadsheet import tuning_workbook
 from engram.report.tables import TABLE_NAMES, all_tables
 from engram.report.tuning_tables import gap_in_words
@@ -39,19 +43,21 @@ def write_report(
     pictures: Sequence[Picture] = (),
     studies: Sequence[StudyPicture] = (),
     absent: Sequence[str] = (),
+    audit: Audit | None = None,
 ) -> Path:
     """Write out_dir/report.html, out_dir/tables/* and out_dir/figures/*.svg; returns the path of the page.
 
     pictures: shown in it. studies: shown in out_dir/quality.html, which is written where there are any. absent:
-    sentences that say which pictures are missing, and why. Equal results give equal bytes. Files of an earlier
-    report for which there is nothing to show now are removed.
+    sentences that say which pictures are missing, and why. audit: of the run folder, where there is one. Equal
+    results give equal bytes. Files of an earlier report for which there is nothing to show now are removed.
     Raises StorageError where the results contradict themselves, a picture is damaged or a file cannot be written.
     """
     check_results(results)
     tables, figures = all_tables(results), all_figures(results)
-    page = _render(results, tables, figures, pictures, studies, absent)
+    audited = audit_section(audit, results)
+    page = _render(results, tables, figures, pictures, studies, absent, audited)
     beside = quality_page(results, studies) if studies else None
-    _write_tables(results, tables, out_dir / "tables")
+    _write_tables(results, {**tables, **(audited.tables if audited else {})}, out_dir / "tables")
     for name in FIGURE_NAMES:
         _write_or_remove(out_dir / "figures" / f"{name}.svg", figures[name].svg if name in figures else None)
     _write_or_remove(out_dir / PAGE_NAME, beside)
@@ -60,7 +66,7 @@ def write_report(
 
 def _write_tables(results: StudyResults, tables: dict[str, Table], folder: Path) -> None:
     """Every table as CSV, those that papers print as LaTeX, and what tuning looked for and found as a workbook."""
-    for name in TABLE_NAMES:
+    for name in (*TABLE_NAMES, CHECKS, PERMUTED):
         _write_or_remove(folder / f"{name}.csv", tables[name].to_csv() if name in tables else None)
     for name in latex.TITLES:
         _write_or_remove(folder / f"{name}.tex", latex.to_latex(tables[name]) if name in tables else None)
@@ -74,6 +80,7 @@ def _render(
     pictures: Sequence[Picture],
     studies: Sequence[StudyPicture],
     absent: Sequence[str],
+    audit: AuditSection | None,
 ) -> str:
     groups, found = shown_groups(results), worth(results)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -92,10 +99,16 @@ def _render(
         clinical_model=prose.clinical_model(results),
         contents=contents(
             {*tables, *figures},
-            pictures=bool(pictures or absent),
-            groups=groups is not None,
-            clinical_model=bool(prose.clinical_model(results)),
+            {
+                "pictures": bool(pictures or absent),
+                "groups": groups is not None,
+                "clinical_model": bool(prose.clinical_model(results)),
+                "audit": audit is not None,
+            },
         ),
+        audit=audit,
+        sensitivity_parts=SENSITIVITY_PARTS,
+        splits=splits_in_words(results),
         worth=found,
         worth_caption=worth_caption(found) if found else None,
         gap=gap_in_words(results),

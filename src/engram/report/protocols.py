@@ -25,9 +25,9 @@ MEANINGS: Final = {
 }
 OPTIMISTIC = "c, tuned on its test folds (optimistic)"
 GAP = (
-    f"{OPTIMISTIC}: the same row on the same folds by the paper's protocol, whose settings were chosen by the c-index "
-    "of these very test folds. Gap: what that adds to the c-index; it is no gain in new patients, and above 0 even "
-    "where there is nothing to learn."
+    f"{OPTIMISTIC}: the same row on the same folds by the paper's protocol, whose settings were chosen by the "
+    "c-index of these very test folds. Gap: what that adds to the c-index; it is no gain in new patients, and "
+    "above 0 even where there is nothing to learn."
 )
 
 

@@ -11,6 +11,7 @@ from engram.report.evidence_tables import evidence_tables
 from engram.report.formats import EN_DASH, months, number
 from engram.report.layout import Column, Table
 from engram.report.performance import performance_table
+from engram.report.sensitivity_tables import sensitivity_tables
 from engram.report.shown import Shown
 from engram.report.tuning_tables import BEST, RANGES, tuning_tables
 
@@ -26,8 +27,13 @@ TABLE_NAMES = (
     "comparisons_exploring",
     "tests_against_chance",
     "incremental_value",
+    "incremental_over_stage",
     "proportional_hazards",
     "beyond_c_index",
+    "repeated",
+    "permutation_null",
+    "missingness",
+    "missing_variables",
     "folds",
     "drawn_masks",
     "cohort",
@@ -44,6 +50,7 @@ def all_tables(results: StudyResults) -> dict[str, Table]:
         *tuning_tables(results),
         *evidence_tables(results),
         performance_table(results),
+        *sensitivity_tables(results),
         fold_table(results),
         drawn_masks_table(results),
         cohort_table(results),
@@ -59,12 +66,21 @@ def fold_table(results: StudyResults) -> Table:
     lines = [
         ("Patients", *(str(fold.n) for fold in results.folds)),
         ("Events", *(str(fold.events) for fold in results.folds)),
+        *_split_lines(results),
         *_truth_lines(rows),
         *((row.name, *map(number, row.c_index)) for row in rows),
     ]
     missing = any(value is None for row in rows for value in row.c_index)
     notes = [*[labels.TRUE_C] * results.synthetic, *[labels.NO_C] * missing]
     return Table("folds", tuple(columns), tuple(lines), tuple(notes), labels.needs_untrained_label(results, rows))
+
+
+def _split_lines(results: StudyResults) -> list[tuple[str, ...]]:
+    """What is held out, and who trains, where folds are no random draw."""
+    splits = results.splits
+    if splits is None or not splits.test:
+        return []
+    return [("Held out", *splits.test), ("Training patients", *map(str, splits.train_n))]
 
 
 def _truth_lines(rows: Iterable[RowResult]) -> list[tuple[str, ...]]:

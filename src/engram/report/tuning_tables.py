@@ -13,8 +13,8 @@ from engram.report.layout import Column, Table
 
 RANGES, BEST = "tuning_ranges", "tuning"
 _GAP_NOTE = (
-    "A gap above 0 is what choosing settings on the test folds adds. Where a row carries no signal at all, the c-index "
-    "of the paper's protocol still lies above 0.5."
+    "A gap above 0 is what choosing settings on the test folds adds. Where a row carries no signal at all, the "
+    "c-index of the paper's protocol still lies above 0.5."
 )
 
 
@@ -43,9 +43,9 @@ def _gap(row: RowResult) -> float | None:
 
 def _same(row: RowResult) -> tuple[str, ...]:
     same = row.same_folds
-    return (
-        (EN_DASH,) * 4 if same is None else (number(same.mean), number(same.se), p_value(same.p), signed(same.gap))
-    )
+    if same is None:
+        return (EN_DASH,) * 4
+    return number(same.mean), number(same.se), p_value(same.p), signed(same.gap)
 
 
 def gap_in_words(results: StudyResults) -> str | None:
@@ -54,8 +54,8 @@ def gap_in_words(results: StudyResults) -> str | None:
     if not gaps:
         return None
     return (
-        f"Tuned on their own test folds, as in the paper, {len(gaps)} rows gain {signed(statistics.fmean(gaps))} on "
-        f"average in c-index (from {signed(min(gaps))} to {signed(max(gaps))}) over the same rows tuned without "
+        f"Tuned on their own test folds, as in the paper, {len(gaps)} rows gain {signed(statistics.fmean(gaps))} "
+        f"on average in c-index (from {signed(min(gaps))} to {signed(max(gaps))}) over the same rows tuned without "
         "looking at them. That gain is not there in new patients."
     )
 
@@ -108,11 +108,9 @@ def _scale(parameter: TunedParameter) -> str:
 
 def best_table(results: StudyResults) -> Table:
     """The best settings of each search and fold, one line a setting of it."""
-    columns = (
-        Column("Search"), Column("Protocol"), Column("Made on"), Column("Fold", "number"), Column("Trial", "number"),
-        Column("c-index of the search", "number"), Column("Epochs", "number"), Column("Setting"),
-        Column("Value", "number"),
-    )  # fmt: skip
+    first = (Column("Search"), Column("Protocol"), Column("Made on"))
+    found = (Column(head, "number") for head in ("Fold", "Trial", "c-index of the search", "Epochs"))
+    columns = (*first, *found, Column("Setting"), Column("Value", "number"))
     lines = [
         (*_of_search(search, best), name, value_as_text(value))
         for search in results.searches

@@ -11,19 +11,19 @@ from engram.report import labels
 from engram.report.formats import p_value, signed, signed_interval
 
 LEVEL: Final = 0.05
-# Below so many events even one fixed model cannot be judged (Collins, Ogundimu and Altman, Statistics in Medicine 35
-# (2016) 214), and a difference between two of them needs more.
+# Below so many events even one fixed model cannot be judged (Collins, Ogundimu and Altman, Statistics in Medicine
+# 35 (2016) 214), and a difference between two of them needs more.
 FEW_EVENTS: Final = 100
 
 _ABOVE: Final = (
-    "Difference in c-index on the same folds, images and covariates against the covariates alone by the same survival "
-    "model: every comparison that was declared before any result, the one named above in orange. Lines: 95 % bootstrap "
-    "interval of the test patients, the models staying as they were fitted, not adjusted for the number of comparisons. "
-    "p: corrected resampled t-test, adjusted by Holm."
+    "Difference in c-index on the same folds, images and covariates against the covariates alone by the same "
+    "survival model: every comparison that was declared before any result, the one named above in orange. Lines: "
+    "95 % bootstrap interval of the test patients, the models staying as they were fitted, not adjusted for the "
+    "number of comparisons. p: corrected resampled t-test, adjusted by Holm."
 )
 _BELOW: Final = (
-    "Below, the same row (orange) and the covariates alone (grey) beyond the c-index; information new to the covariates "
-    "is that of the images alone. None of these is a test."
+    "Below, the same row (orange) and the covariates alone (grey) beyond the c-index; information new to the "
+    "covariates is that of the images alone. None of these is a test."
 )
 
 Verdict = Literal["untrained", "few", "optimistic", "no test", "yes", "worse", "not shown"]
@@ -123,8 +123,9 @@ def _words(verdict: Verdict, one: Comparison, results: StudyResults) -> tuple[st
         ),
         "optimistic": (
             "This study cannot tell: it was tuned on its test folds.",
-            "Settings were chosen by the very folds that measure them, so both rows look better than they are, and the "
-            "one with more to tune the more so. Tune inside the folds (tuning.protocols: [nested]) to know.",
+            "Settings were chosen by the very folds that measure them, so both rows look better than they are, "
+            "and the one with more to tune the more so. Tune inside the folds (tuning.protocols: [nested]) to "
+            "know.",
         ),
         "no test": (
             "This study cannot tell: there is no test.",
@@ -133,8 +134,8 @@ def _words(verdict: Verdict, one: Comparison, results: StudyResults) -> tuple[st
         "yes": (
             f"Yes, {where}.",
             f"With images, {cohort} were ranked better than by the covariates alone: the interval lies above zero, "
-            f"and the corrected p, adjusted for all declared comparisons, is below {LEVEL:g}. It says nothing about "
-            "other hospitals, and a higher c-index need not change a decision.",
+            f"and the corrected p, adjusted for all declared comparisons, is below {LEVEL:g}. It says nothing "
+            "about other hospitals, and a higher c-index need not change a decision.",
         ),
         "worse": (
             f"No, {where}: images made the ranking worse.",
@@ -166,8 +167,8 @@ def _numbers(one: Comparison, declared: list[Comparison]) -> list[str]:
     among = "the only declared comparison" if len(declared) == 1 else f"{which} of {len(declared)} declared"
     return [
         f"Difference in c-index {signed(one.difference)} (95 % CI {signed_interval(one.ci_lower, one.ci_upper)}; "
-        f"corrected p {p_value(one.p_corrected)}, adjusted {p_value(one.p_adjusted)}): \u201c{one.row}\u201d against "
-        f"\u201c{one.other}\u201d, {among}."
+        f"corrected p {p_value(one.p_corrected)}, adjusted {p_value(one.p_adjusted)}): \u201c{one.row}\u201d "
+        f"against \u201c{one.other}\u201d, {among}."
     ]
 
 

@@ -26,8 +26,8 @@ TABLES = {
     "flow": "flow",
 }
 IMAGE_SECTIONS = {
-    "worth", "table1", "table2", "table3", "c-index", "comparisons", "clinical-model", "risk-groups", "folds", "pictures",
-    "drawn-masks",
+    "worth", "table1", "table2", "table3", "c-index", "comparisons", "clinical-model", "risk-groups", "folds",
+    "pictures", "drawn-masks",
 }  # fmt: skip
 
 

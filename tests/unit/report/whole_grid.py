@@ -8,8 +8,17 @@ from typing import Any
 import numpy as np
 
 from conftest import FOLDS, make_row
+from engram.evaluation.audit_records import Audit, AuditCheck, AuditHashes, PermutedRow
 from engram.evaluation.performance_records import FoldMeasure, Performance, RowPerformance, UtilityCurves
 from engram.evaluation.results import Comparison, IncrementalValue, RowResult, StudyResults
+from engram.evaluation.sensitivity_records import (
+    MissingnessAnalysis,
+    MissingnessRow,
+    MissingVariable,
+    PermutationNull,
+    RepeatedRow,
+    Splits,
+)
 from engram.evaluation.tuning_records import BestTrial, SameFolds, Search, TunedParameter
 
 ROIS = ("spine_dilated", "skeleton")
@@ -26,14 +35,17 @@ def whole_rows() -> list[RowResult]:
         make_row("Clinical, DeepSurv", "clinical", 0.647),
         make_row("R-ISS alone", "clinical", 0.60, survival="ridge Cox"),
     ]
-    for family, head in (("image", "averaging"), ("image", "attention"), ("multimodal", "averaging")):
-        for roi, origin in itertools.product(ROIS, ORIGINS):
-            for fusion in ("concatenation", "gate") if origin == "Combined" else (None,):
-                rows.append(_memory_row(family, head, roi, origin, fusion))
-    for readout, name in _ENCODERS.items():
-        for roi, origin in itertools.product(ROIS, ORIGINS):
-            row = _other(f"{name} of {_SEEN[origin]}, {roi}", 0.62, origin, roi, readout)
-            rows.append(row.model_copy(update={"encoder": name, "head": "PCA"}))
+    kinds = (("image", "averaging"), ("image", "attention"), ("multimodal", "averaging"))
+    rows += [
+        _memory_row(family, head, roi, origin, fusion)
+        for (family, head), roi, origin in itertools.product(kinds, ROIS, ORIGINS)
+        for fusion in (("concatenation", "gate") if origin == "Combined" else (None,))
+    ]
+    rows += [
+        _encoder_row(readout, roi, origin)
+        for readout in _ENCODERS
+        for roi, origin in itertools.product(ROIS, ORIGINS)
+    ]
     rows += [_other(f"PET numbers, {roi}", 0.6, "PET", roi, "pet_numbers") for roi in ROIS]
     return [_absent(row) if row.readout == "vit" else _tuned(row) for row in rows]
 
@@ -45,6 +57,12 @@ def _memory_row(family: Any, head: str, roi: str, origin: str, fusion: str | Non
     row = make_row(name, family, level, modality=origin, roi=roi)
     changed: dict[str, Any] = {"head": head, "encoder": "MedSAM2"}
     return row.model_copy(update=changed | ({"fusion": fusion} if fusion else {}))
+
+
+def _encoder_row(readout: str, roi: str, origin: str) -> RowResult:
+    name = _ENCODERS[readout]
+    row = _other(f"{name} of {_SEEN[origin]}, {roi}", 0.62, origin, roi, readout)
+    return row.model_copy(update={"encoder": name, "head": "PCA"})
 
 
 def _other(name: str, mean: float, origin: str, roi: str, readout: str) -> RowResult:
@@ -156,6 +174,90 @@ def _search(group: str, protocol: str, rows: list[str], *, folds: int | None, pr
     )
 
 
+def whole_splits() -> Splits:
+    """Folds by site, of the demo's 227 patients."""
+    return Splits(
+        kind="grouped", column="site", tested=227, train_n=[181, 181, 182, 182, 182], train_events=[128] * 5,
+        test=["sites A, C", "site B", "site D", "sites E, F", "site G"],
+    )  # fmt: skip
+
+
+def _repeats(row: RowResult) -> RepeatedRow:
+    means = [(row.mean or 0.5) + shift for shift in (0.0, 0.01, -0.014)]
+    return RepeatedRow(
+        row=row.name, c_index=[list(row.c_index)] * 3, means=list(means), mean=float(np.mean(means)), sd=0.012,
+        se_corrected=0.03, p_corrected=0.004,
+    )  # fmt: skip
+
+
+def whole_sensitivity(rows: list[RowResult]) -> dict[str, Any]:
+    """Repeats, permutations and missingness of the clinical rows, as fields of the results."""
+    clinical = [row for row in rows if row.family == "clinical"]
+    ridge = clinical[0]
+    kinds: tuple[tuple[MissingnessAnalysis, int | None, float | None], ...] = (
+        ("main", None, None), ("multiple imputation", 20, 0.004), ("missing indicators", None, None),
+    )  # fmt: skip
+    treated = [
+        MissingnessRow(
+            row=ridge.name, analysis=kind, n=227, events=160, imputations=many, c_index=0.65,
+            difference=None if kind == "main" else -0.003, sd_imputations=sd,
+        )
+        for kind, many, sd in kinds
+    ]  # fmt: skip
+    complete = MissingnessRow(
+        row=ridge.name, analysis="complete cases", n=162, events=110, imputations=None, c_index=None,
+        difference=None, sd_imputations=None, absent="fold 2 has no event left",
+    )  # fmt: skip
+    return {
+        "splits": whole_splits(),
+        "repeated": [_repeats(row) for row in clinical],
+        "permutation_null": [
+            PermutationNull(
+                row=ridge.name, c_index=ridge.mean, permutations=200, null_mean=0.501, null_sd=0.03,
+                null_quantiles=[0.441, 0.5, 0.56], p=0.005,
+            )
+        ],
+        "missingness": [*treated, complete],
+        "missing_variables": [
+            MissingVariable(variable="iss", missing=58, share=0.256, events_missing=0.78, events_known=0.68),
+            MissingVariable(variable="age", missing=0, share=0.0, events_missing=None, events_known=0.7),
+        ],
+        "stage": "iss",
+        "incremental_over_stage": [
+            IncrementalValue(row=row.name, likelihood_ratio=9.1, p=0.003, p_adjusted=0.02, new_information=0.41)
+            for row in rows
+            if row.family == "image" and row.readout == "final"
+        ],
+    }  # fmt: skip
+
+
+def whole_audit(demo: StudyResults, *, leaks: bool = False) -> Audit:
+    """An audit of the study whose results `whole_grid` are."""
+    made = demo.provenance
+    checks = [
+        AuditCheck(
+            name="test patients altered", question="Does training change with the test patients?",
+            passed=not leaks, detail="All that three rows learned from fold 1 was compared, bit for bit.",
+        ),
+        AuditCheck(
+            name="a planted leak", question="Would the audit see a leak?", passed=True,
+            detail="A pipeline that scales by test patients, too, was caught.",
+        ),
+        AuditCheck(name="duplicates", question="Is anybody there twice?", passed=None, detail="Nobody."),
+    ]  # fmt: skip
+    permuted = PermutedRow(
+        row="Clinical, ridge Cox", c_index=[0.48, 0.51, 0.52], mean=0.503, lower=0.45, upper=0.55
+    )
+    return Audit(
+        study="The whole grid", patients=227, rows=["Clinical, ridge Cox"], rows_of_study=53, folds=[1],
+        checks=checks, permuted=[permuted],
+        hashes=AuditHashes(
+            study=made.study_digest, manifest=made.manifest_digest, weights=made.weights_digest, folds="f0" * 32,
+            data="da" * 32, code="c0" * 32,
+        ),
+    )  # fmt: skip
+
+
 def whole_grid(demo: StudyResults) -> StudyResults:
     """The demo's patients with the rows of the whole grid, trained weights and every optional part."""
     rows = whole_rows()
@@ -178,5 +280,6 @@ def whole_grid(demo: StudyResults) -> StudyResults:
             if row.family == "image" and row.absent is None
         ],
         "performance": whole_performance(rows, best), "searches": whole_searches(rows), "warnings": [],
+        **whole_sensitivity(rows),
     }  # fmt: skip
     return demo.model_copy(update=changed)
