@@ -22,6 +22,9 @@ class Models(Section):
 
     families: tuple[Family, ...] = ("clinical", "image", "multimodal")
     origins: tuple[Origin, ...] | None = Field(None, description="by default all that the scans allow")
+    stage: str | None = Field(
+        None, description="covariate that is a stage, as r_iss: a row of its own, and a benchmark"
+    )
     baselines: tuple[Baseline, ...] | None = Field(
         None, description="rows without a memory: pet_numbers; by default all that the scans allow"
     )

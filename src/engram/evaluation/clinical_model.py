@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from engram.config import Covariate
+from engram.config import Covariate, StudyConfig
 from engram.evaluation.covariates import checked_covariates, column_transformer, usable_covariates
 from engram.evaluation.cox import independent_columns, likelihood_ratio, proportional_hazards_p
 from engram.evaluation.multiplicity import benjamini_hochberg, holm
@@ -31,6 +31,13 @@ def clinical_columns(table: StudyTable, declared: Mapping[str, Covariate], *, ma
     encoder = column_transformer(names, declared).set_output(transform="pandas")
     encoded = encoder.fit_transform(raw)
     return independent_columns(encoded.rename(columns=lambda name: name.partition("__")[2]))
+
+
+def stage_columns(table: StudyTable, config: StudyConfig) -> pd.DataFrame:
+    """(n, p): the stage alone as numbers, as of `clinical_columns`; without a column where none is declared."""
+    stage = config.models.stage
+    declared = {} if stage is None else {stage: config.covariates[stage]}
+    return clinical_columns(table, declared, max_missing=config.evaluation.max_missing)
 
 
 def clinical_model(columns: pd.DataFrame, outcome: SurvivalOutcome) -> ClinicalModel | None:

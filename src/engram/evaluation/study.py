@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from engram.config import StudyConfig
-from engram.evaluation.clinical_model import clinical_columns, clinical_model, incremental_value
+from engram.evaluation.clinical_model import clinical_columns, clinical_model, incremental_value, stage_columns
 from engram.evaluation.comparisons import compare_rows
 from engram.evaluation.cross_validate import cross_validate, fold_outcomes
 from engram.evaluation.fold_fit import FoldResult
@@ -30,7 +30,11 @@ from engram.evaluation.results import (
 from engram.evaluation.risk_groups import pool_risks, risk_groups
 from engram.evaluation.row_results import check_truth, row_results
 from engram.evaluation.rows import RowSpec, rows_of
+from engram.evaluation.sensitivity import Sensitivity, sensitivity
+from engram.evaluation.sensitivity_records import Splits
+from engram.evaluation.split_record import split_record
 from engram.evaluation.statistics import held_out_ratio
+from engram.evaluation.variants import Runner
 from engram.jobs import Progress
 from engram.outcome import SurvivalOutcome
 from engram.survival.metrics import harrell_c
@@ -54,6 +58,9 @@ class Evaluation:
     incremental_value: list[IncrementalValue]
     risk_groups: RiskGroups | None
     performance: Performance
+    splits: Splits
+    sensitivity: Sensitivity
+    incremental_over_stage: list[IncrementalValue]
     folds: list[FoldSummary]
     out_of_fold: pd.DataFrame
     warnings: list[str]
@@ -99,6 +106,11 @@ def evaluate_study(
         performance=performance(
             [spec.name for spec in specs], results, folds, table.outcome, settings, drawn=_drawn(rows)
         ),
+        splits=split_record(table, folds, settings),
+        sensitivity=sensitivity(
+            table, specs, results, folds, config, Runner(cross_validate, workers, cache_dir, progress)
+        ),
+        incremental_over_stage=incremental_value(stage_columns(table, config), of_images, table.outcome),
         folds=[FoldSummary(n=len(outcome), events=int(outcome.event.sum())) for outcome in outcomes],
         out_of_fold=_out_of_fold(specs, results, folds, table),
         warnings=[*cohort_warnings(table.outcome, outcomes), *_notes(specs, results)],

@@ -104,6 +104,10 @@ def _results(
         incremental_value=evaluation.incremental_value,
         risk_groups=evaluation.risk_groups,
         performance=evaluation.performance,
+        splits=evaluation.splits,
+        stage=config.models.stage,
+        incremental_over_stage=evaluation.incremental_over_stage,
+        **vars(evaluation.sensitivity),
         drawn_masks=summarise_quality(studies, config.embedding.quality_limit),
         provenance=_provenance(config, cohort, embedded),
     )
