@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engram.evaluation.clinical_model import clinical_columns, clinical_model, incremental_value
+from engram.evaluation.clinical_model import clinical_columns, clinical_model, incremental_value, stage_columns
 from engram.evaluation.cox import likelihood_ratio
 from engram.evaluation.risk_groups import PooledRisks
 
@@ -75,3 +75,30 @@ def test_any_columns_will_do_such_as_a_stage_alone(cohort):
     stage = columns[["stage_I", "stage_II", "stage_III"]]
     (over_stage,) = incremental_value(stage, risk, table.outcome)
     assert over_stage.p < 1e-6
+
+
+def test_the_stage_alone_is_a_benchmark_of_its_own(make_study, make_config):
+    table, truth = make_study(120)
+    config = make_config(models={"stage": "stage"})
+    columns = stage_columns(table, config)
+    assert list(columns) == ["stage_I", "stage_II", "stage_III"]  # missing is the fourth level
+    assert stage_columns(table, make_config()).shape[1] == 0
+    image = {"PET": pooled(truth["imaging"])}
+    (added,) = incremental_value(columns, image, table.outcome)
+    assert added.p < 1e-6
+    assert incremental_value(stage_columns(table, make_config()), image, table.outcome) == []
+
+
+def test_only_those_who_test_are_asked_what_an_image_adds(make_study, make_config):
+    """In splits by time the first window has no out-of-fold risk."""
+    table, truth = make_study(120)
+    columns = stage_columns(table, make_config(models={"stage": "stage"}))
+    tested = np.arange(40, 120)
+    part = PooledRisks(tested, truth["imaging"].to_numpy()[tested], (-1.0, 0.0, 1.0))
+    found = incremental_value(columns, {"PET": part}, table.outcome)
+    alone = incremental_value(
+        columns.iloc[tested].reset_index(drop=True),
+        {"PET": pooled(part.standardised)},
+        table.outcome.subset(tested),
+    )
+    assert found == alone
