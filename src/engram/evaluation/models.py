@@ -33,8 +33,8 @@ class CoxModel(BaseEstimator):  # type: ignore[misc]
 class DeepSurvModel(BaseEstimator):  # type: ignore[misc]
     """DeepSurv on covariates, maps, or both. After `fit`: fitted_, and notes_ on its training."""
 
-    def __init__(self, settings: Training, time_quantiles: int, seed: int) -> None:
-        self.settings, self.time_quantiles, self.seed = settings, time_quantiles, seed
+    def __init__(self, settings: Training, time_quantiles: int, seed: int, epochs: int | None = None) -> None:
+        self.settings, self.time_quantiles, self.seed, self.epochs = settings, time_quantiles, seed, epochs
 
     def fit(self, inputs: ModelInputs, y: npt.NDArray[np.void]) -> DeepSurvModel:
         """y: structured (event, time). Raises CohortError where there is nothing to learn from."""
@@ -42,7 +42,7 @@ class DeepSurvModel(BaseEstimator):  # type: ignore[misc]
             raise ValueError("DeepSurv has no head for vectors; ridge Cox reads them")
         outcome = SurvivalOutcome.from_structured(y)
         self.fitted_: FittedDeepSurv = fit_deepsurv(
-            inputs, outcome, self.settings, self.seed, time_quantiles=self.time_quantiles
+            inputs, outcome, self.settings, self.seed, time_quantiles=self.time_quantiles, epochs=self.epochs
         )
         self.notes_ = self.fitted_.notes
         return self

@@ -47,6 +47,7 @@ def fit_deepsurv(
     seed: int,
     *,
     time_quantiles: int = 4,
+    epochs: int | None = None,
 ) -> FittedDeepSurv:
     """Train on these patients, and on nothing else.
 
@@ -61,6 +62,9 @@ def fit_deepsurv(
             f"DeepSurv cannot be trained: none of the {len(outcome)} training patients had an event while another "
             "was at risk. Set fewer evaluation.folds or add patients."
         )
+    if epochs is not None:
+        nets = tuple(_trained(inputs, everyone, settings, epochs, seed + k) for k in range(settings.ensemble))
+        return FittedDeepSurv(nets, epochs, ())
     splits = inner_splits(outcome, folds=settings.inner_folds, time_quantiles=time_quantiles, seed=seed)
     best = [epoch for fold in splits if (epoch := _inner_run(inputs, outcome, fold, settings, seed)) is not None]
     epochs = round(statistics.median(best)) if best else min(DEFAULT_EPOCHS, settings.max_epochs)
@@ -98,6 +102,22 @@ def _inner_run(
         return None
     with local_seed(seed):
         return best_epoch(new_net(inputs, settings), training, validation, settings)
+
+
+def best_epochs_and_risk(
+    inputs: ModelInputs,
+    outcome: SurvivalOutcome,
+    validation_inputs: ModelInputs,
+    validation_outcome: SurvivalOutcome,
+    settings: Training,
+    seed: int,
+) -> tuple[int, npt.NDArray[np.float64]]:
+    training = LabelledBatch.of(inputs, outcome)
+    validation = LabelledBatch.of(validation_inputs, validation_outcome)
+    with local_seed(seed):
+        epoch = best_epoch(new_net(inputs, settings), training, validation, settings)
+    net = _trained(inputs, training, settings, epoch, seed)
+    return epoch, FittedDeepSurv((net,), epoch, ()).predict(validation_inputs)
 
 
 def _notes(splits: int, usable: int, epochs: int) -> tuple[str, ...]:

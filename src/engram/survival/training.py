@@ -51,7 +51,7 @@ def new_net(inputs: ModelInputs, settings: Training) -> DeepSurvNet:
         n_clinical,
         hidden=settings.hidden,
         dropout=settings.dropout,
-        batch_norm=settings.batch_norm,
+        batch_norm=settings.norm == "batch",
     )
 
 
