@@ -115,8 +115,13 @@ class StudyConfig(Section):
         absent = [m for m in self.modalities if self.images and getattr(self.images, m.lower()) is None]
         if absent:
             raise ValueError(f"models.origins asks for {absent[0]}, but images.{absent[0].lower()} is null")
-        if self.models.baselines and "PET" not in self.modalities:
+        asked = self.models.baselines or ()
+        if "pet_numbers" in asked and "PET" not in self.modalities:
             raise ValueError("models.baselines asks for pet_numbers, but no model of this study sees the PET")
+        if asked and self.images is None:
+            raise ValueError(f"models.baselines asks for {asked[0]}, but the study has no images")
+        if self.models.stage is not None and self.models.stage not in self.covariates:
+            raise ValueError(f"models.stage is '{self.models.stage}', which is none of the covariates")
         if not self.covariates and self.images is None:
             raise ValueError("a study needs covariates, images, or both")
         return self
@@ -158,7 +163,7 @@ class StudyConfig(Section):
 
     @property
     def baselines(self) -> tuple[Baseline, ...]:
-        """The baselines that are run: the chosen ones, or all that the scans allow."""
+        """The baselines that are run: the chosen ones, or the PET numbers where the scans allow."""
         possible: tuple[Baseline, ...] = ("pet_numbers",) if "PET" in self.modalities else ()
         return possible if self.models.baselines is None else self.models.baselines
 

@@ -11,8 +11,8 @@ from sklearn.pipeline import Pipeline
 
 from engram.config import StudyConfig
 from engram.errors import CohortError
-from engram.evaluation.preprocess import build_pipeline, keys_of
-from engram.evaluation.rows import DEEPSURV, RowSpec
+from engram.evaluation.preprocess import build_pipeline, keys_of, seen_covariates
+from engram.evaluation.rows import DEEPSURV, GATE, RowSpec
 from engram.evaluation.trials import Judged
 from engram.survival.deepsurv import best_epochs_and_risk
 from engram.survival.metrics import harrell_c
@@ -34,24 +34,36 @@ class FittedModel:
         """Log-risk (n,), higher is worse."""
         return np.asarray(self.pipeline.predict(features), dtype=np.float64)
 
+    def gate(self, features: PatientFeatures) -> RiskArray | None:
+        """The share of PET (n,) in each patient's mixture; None where the row has no gate."""
+        preprocess, survival = self.pipeline.named_steps.values()
+        share: RiskArray | None = survival.gate(preprocess.transform(features))
+        return share
+
 
 @dataclass(frozen=True)
 class FoldRisks:
-    """Risks of the test and of the training patients of a fold, each in the order of the fold's index."""
+    """Risks of the test and of the training patients of a fold, each in the order of the fold's index.
+
+    gate: share of PET in the mixture of each test patient; None where the row has no gate.
+    """
 
     test_risk: RiskArray
     train_risk: RiskArray
     notes: tuple[str, ...]
+    gate: RiskArray | None = None
 
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What one row gives on one fold. c_index: Harrell's on the test patients, None without comparable pairs."""
+    """What one row gives on one fold. c_index: Harrell's on the test patients, None without comparable pairs; gate:
+    as of `FoldRisks`."""
 
     test_risk: RiskArray
     train_risk: RiskArray
     c_index: float | None
     notes: tuple[str, ...]
+    gate: RiskArray | None = None
 
 
 def job_seed(seed: int, row: str, fold: int) -> int:
@@ -62,7 +74,7 @@ def job_seed(seed: int, row: str, fold: int) -> int:
 
 def visible(features: PatientFeatures, spec: RowSpec) -> PatientFeatures:
     """Only what a row is meant to see: no covariate for an image row, no other region or modality."""
-    covariates = features.covariates if spec.sees_clinical else features.covariates.iloc[:, :0]
+    covariates = features.covariates[seen_covariates(spec, list(features.covariates.columns))]
     embeddings = {key: array for key, array in features.embeddings.items() if key in keys_of(spec)}
     return PatientFeatures(features.ids, covariates, embeddings)
 
@@ -72,9 +84,7 @@ def fit_model(
 ) -> FittedModel:
     """Fit a row on these patients. epochs: how long DeepSurv trains, where tuning has found it; by default an inner
     split tells. Raises the errors of preprocessing and of the survival models."""
-    pipeline = build_pipeline(spec, config, seed=seed)
-    if epochs is not None:
-        pipeline.set_params(survival__epochs=epochs)
+    pipeline = build_pipeline(spec, config, seed=seed, epochs=epochs)
     pipeline.fit(visible(training.features, spec), training.outcome.to_structured())
     notes = pipeline.named_steps["preprocess"].notes_ + pipeline.named_steps["survival"].notes_
     return FittedModel(pipeline, notes)
@@ -91,10 +101,11 @@ def fold_risks(
 ) -> FoldRisks:
     """Fit on `training`, then predict both. `test` has no outcome in it. epochs: as of `fit_model`."""
     model = fit_model(training, spec, config, seed=seed, epochs=epochs)
-    test_risk, train_risk = (model.predict(visible(features, spec)) for features in (test, training.features))
+    seen, shown = visible(training.features, spec), visible(test, spec)
+    train_risk, test_risk = model.predict(seen), model.predict(shown)
     if not (np.isfinite(test_risk).all() and np.isfinite(train_risk).all()):
         raise CohortError(DIVERGED)
-    return FoldRisks(test_risk, train_risk, model.notes)
+    return FoldRisks(test_risk, train_risk, model.notes, model.gate(shown) if spec.fusion == GATE else None)
 
 
 def validated(
@@ -109,18 +120,15 @@ def validated(
     pipeline = build_pipeline(spec, config, seed=seed)
     seen, shown = visible(training.features, spec), visible(validation.features, spec)
     try:
-        if spec.survival == DEEPSURV:
-            preprocess = pipeline.named_steps["preprocess"].fit(seen)
-            epochs, risk = best_epochs_and_risk(
-                preprocess.transform(seen),
-                training.outcome,
-                preprocess.transform(shown),
-                validation.outcome,
-                config.training,
-                seed,
-            )
-        else:
+        if spec.survival != DEEPSURV:
             epochs, risk = None, pipeline.fit(seen, training.outcome.to_structured()).predict(shown)
+        else:
+            preprocess, model = pipeline.named_steps["preprocess"].fit(seen), pipeline.named_steps["survival"]
+            parts = preprocess.transform(seen), training.outcome, preprocess.transform(shown), validation.outcome
+            found = best_epochs_and_risk(*parts, config.training, seed, design=model.design)
+            if found is None:
+                return Judged(None)
+            epochs, risk = found
     except CohortError as error:
         return Judged(None, failed=str(error))
     if not np.isfinite(risk).all():
@@ -131,7 +139,7 @@ def validated(
 def scored(risks: FoldRisks, table: StudyTable, fold: Fold) -> FoldResult:
     """Add the c-index on the test patients: the first and only look at their outcomes."""
     c_index = harrell_c(risks.test_risk, table.outcome.subset(fold.test_index))
-    return FoldResult(risks.test_risk, risks.train_risk, c_index, risks.notes)
+    return FoldResult(risks.test_risk, risks.train_risk, c_index, risks.notes, risks.gate)
 
 
 def fit_fold(table: StudyTable, spec: RowSpec, fold: Fold, config: StudyConfig, *, number: int = 0) -> FoldResult:

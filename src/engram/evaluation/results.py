@@ -23,10 +23,10 @@ class RowResult(Record):
     family: Literal["clinical", "image", "multimodal"]
     modality: str  # "PET", "CT", "Combined" or "-"
     roi: str  # "-" where the model sees no image
-    readout: str  # what was kept of the memory: "final", "volume", ...; "pet_numbers", without a memory; or "-"
-    encoder: str  # "MedSAM2", "untrained-mini", ... or "-"
-    head: str  # "averaging", "PCA" or "-"
-    fusion: str  # "concatenation" or "-"
+    readout: str  # what was kept of the memory: "final", "volume", ...; a baseline, as "pet_numbers"; or "-"
+    encoder: str  # "MedSAM2", "untrained-mini", ...; that of a baseline, as "ResNet-50"; or "-"
+    head: str  # "averaging", "attention", "3D CNN", "flatten", "PCA" or "-"
+    fusion: str  # "concatenation", "gate" or "-"
     survival: str  # "DeepSurv" or "ridge Cox"
     c_index: list[float | None]  # Harrell's c on each test fold
     mean: float | None

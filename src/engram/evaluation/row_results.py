@@ -13,7 +13,7 @@ from engram.evaluation.bootstrap import Interval, c_index_interval
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.multiplicity import benjamini_hochberg
 from engram.evaluation.results import RowResult
-from engram.evaluation.rows import NONE, RowSpec
+from engram.evaluation.rows import BASELINE_NAMES, NONE, RowSpec
 from engram.evaluation.statistics import fold_statistics, held_out_ratio
 from engram.evaluation.tuning_records import SameFolds, Untuned
 from engram.outcome import SurvivalOutcome
@@ -154,7 +154,7 @@ def _what_it_is(spec: RowSpec, encoder: str) -> dict[str, Any]:
         "modality": spec.modality or NONE,
         "roi": spec.roi,
         "readout": spec.readout,
-        "encoder": encoder if spec.modality and spec.readout != PET_NUMBERS else NONE,
+        "encoder": BASELINE_NAMES.get(spec.readout, NONE if spec.readout in (NONE, PET_NUMBERS) else encoder),
         "head": spec.head,
         "fusion": spec.fusion,
         "survival": spec.survival,

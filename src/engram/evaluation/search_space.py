@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engram.config_models import Training
-from engram.evaluation.rows import DEEPSURV, NONE, PCA, RIDGE_COX, RowSpec
+from engram.evaluation.rows import DEEPSURV, FLATTEN, NONE, PCA, RIDGE_COX, RowSpec
 from engram.evaluation.tuning_records import TunedParameter, Value
 
 _ATTENTION = "attention"
+_OF_HIDDEN_LAYERS = {"layers", "width", "dropout", "norm"}  # a flattened memory is read by a linear model
 
 
 def space_of(spec: RowSpec, base: Training) -> list[TunedParameter]:
@@ -22,7 +23,8 @@ def space_of(spec: RowSpec, base: Training) -> list[TunedParameter]:
     found = [_components()] if spec.head == PCA else []
     if spec.survival == RIDGE_COX:
         return [_range("cox_penalty", 1e-3, 1e3, log=True), *found]
-    found += _deepsurv("l2" if base.l2 > 0 else "weight_decay")
+    searched = _deepsurv("l2" if base.l2 > 0 else "weight_decay")
+    found += [one for one in searched if spec.head != FLATTEN or one.name not in _OF_HIDDEN_LAYERS]
     if has_map_head(spec):
         found.append(_range("embedding_dropout", 0.0, 0.5))
     if spec.head == _ATTENTION:

@@ -49,8 +49,9 @@ class Evaluation:
     """All that cross-validation found.
 
     out_of_fold: one line a row and patient: row, patient_id, fold (from 1), risk (log-risk, higher is worse),
-    standardised_risk (by the fold's training risks), event (0 or 1), time_months. Rows that were not run are in
-    `rows` alone. trials: as of `trials_table`, empty without tuning.
+    standardised_risk (by the fold's training risks), event (0 or 1), time_months, gate_pet (share of PET in the
+    patient's mixture; NaN for rows without a gate). Rows that were not run are in `rows` alone.
+    trials: as of `trials_table`, empty without tuning.
     """
 
     rows: list[RowResult]
@@ -186,8 +187,11 @@ def _out_of_fold(
     number, risk = np.zeros(len(table), dtype=np.int64), np.zeros(len(table))
     parts = []
     for spec, result in zip(specs, results, strict=True):
+        gate = np.full(len(table), np.nan)
         for index, (fold, of_fold) in enumerate(zip(folds, result, strict=True), 1):
             number[fold.test_index], risk[fold.test_index] = index, of_fold.test_risk
+            if of_fold.gate is not None:
+                gate[fold.test_index] = of_fold.gate
         columns = {
             "row": spec.name,
             "patient_id": list(table.features.ids),
@@ -196,6 +200,7 @@ def _out_of_fold(
             "standardised_risk": pool_risks(result, folds).standardised,
             "event": table.outcome.event.astype(np.int64),
             "time_months": table.outcome.time_months,
+            "gate_pet": gate,
         }
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)

@@ -150,12 +150,12 @@ def _covariates(made: Provenance) -> list[str]:
 def _deepsurv(settings: dict[str, str | int | float | bool | list[int]]) -> list[str]:
     hidden = settings["hidden"]
     widths = ", ".join(map(str, hidden)) if isinstance(hidden, list) and hidden else "none"
-    norm = "with" if settings["batch_norm"] else "without"
+    norm = {"none": "no"}.get(str(settings["norm"]), str(settings["norm"]))
     decay = f"L2 penalty {settings['l2']}" if settings["l2"] else f"weight decay {settings['weight_decay']}"
     many = int(str(settings["ensemble"]))
     inner = int(str(settings["inner_folds"]))
     return [
-        f"DeepSurv: hidden layers {widths}, {norm} batch normalisation, dropout {settings['dropout']}; AdamW, "
+        f"DeepSurv: hidden layers {widths}, {norm} normalisation, dropout {settings['dropout']}; AdamW, "
         f"learning rate {settings['learning_rate']} ({settings['schedule']} schedule), {decay}, "
         f"gradient norm clipped at {settings['clip_norm']}, full batch, {settings['ties']} ties, "
         f"at most {settings['max_epochs']} epochs.",

@@ -76,7 +76,7 @@ class Blind(BaseEstimator):
 def quick(monkeypatch):
     """Fits that take no time, so that many can be made."""
 
-    def build(spec, config, *, seed):
+    def build(spec, config, *, seed, epochs=None):
         steps = [("preprocess", Blind(0)), ("survival", Blind(config.training.cox_penalty))]
         return Pipeline(steps)
 

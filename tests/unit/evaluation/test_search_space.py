@@ -25,6 +25,7 @@ def test_each_kind_of_row_has_its_space():
     assert names(row()) == deepsurv
     assert names(row("PCA")) == ["components", *deepsurv]
     assert names(row("averaging")) == [*deepsurv, "embedding_dropout"]
+    assert names(row("flatten")) == ["learning_rate", "weight_decay", "clip_norm", "schedule", "embedding_dropout"]
     assert names(row("attention")) == [*deepsurv, "embedding_dropout", "attention_base", "attention_out"]
 
 
