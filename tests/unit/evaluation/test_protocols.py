@@ -66,7 +66,7 @@ class Blind(BaseEstimator):
         return features
 
     def predict(self, features):
-        ages = features.covariates["age"].fillna(60).to_numpy(dtype=float) - 60
+        ages = np.nan_to_num(features.covariates["age"].to_numpy(dtype=float) - 60)
         stages = pd.Categorical(features.covariates["stage"]).codes
         columns = np.c_[ages, stages, ages**2, ages * stages, np.sin(ages), np.cos(ages)]
         return columns / columns.std(axis=0) @ np.random.default_rng(int(1e6 * self.penalty)).normal(size=6)
