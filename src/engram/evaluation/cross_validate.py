@@ -32,13 +32,15 @@ Value = TypeVar("Value")
 # What a result depends on, as places in the package; a change of any byte makes kept results void.
 _CODE = ("heads", "survival", "outcome.py", "table.py", "config.py", "config_models.py")
 _DECIDES_NO_RISK = {"folds", "seed", "times_months", "horizon_months"}  # the first two by themselves
+_DECIDES_NO_RISK |= {"splits", "group", "order", "first_window", "repeats", "repeat_rows"}  # nor do these
 _CODE_HERE = ("covariates.py", "preprocess.py", "maps.py", "vectors.py", "models.py", "fold_fit.py", "transport.py")
 
 
 @dataclass(frozen=True)
 class FoldJob:
     """One row on one fold, for a worker. table: file of the whole study table, which only `opened` reads.
-    number: of the fold, from 0. epochs: as of `fold_fit.fit_model`."""
+    number: of the fold, from 0. groups: the site of each patient of the table, to which inner folds keep.
+    epochs: as of `fold_fit.fit_model`."""
 
     table: Path
     cache_dir: Path
@@ -47,6 +49,7 @@ class FoldJob:
     config: StudyConfig
     number: int
     fold: Fold
+    groups: tuple[str, ...] | None = None
     epochs: int | None = None
 
     def with_training(self, settings: Training, epochs: int | None = None) -> FoldJob:
@@ -86,7 +89,7 @@ def fold_jobs(
         code = code_digest()
         try:
             yield [
-                FoldJob(paths[spec], cache_dir, code, spec, config, number, fold)
+                FoldJob(paths[spec], cache_dir, code, spec, config, number, fold, table.groups)
                 for spec in specs
                 for number, fold in enumerate(folds)
             ]

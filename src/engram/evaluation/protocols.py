@@ -75,6 +75,24 @@ def run_protocols(
     return found
 
 
+def headline_rows(
+    table: StudyTable,
+    specs: Sequence[RowSpec],
+    folds: Sequence[Fold],
+    config: StudyConfig,
+    *,
+    workers: int,
+    cache_dir: Path,
+    progress: Progress | None = None,
+) -> list[list[FoldResult]]:
+    """Each row on each fold by the headline's protocol alone, tuning and all. As `run_protocols`."""
+    headline = config.tuning.headline
+    tuning = config.tuning.model_copy(update={"protocols": (headline,)})
+    alone = config.model_copy(update={"tuning": tuning})
+    found = run_protocols(table, specs, folds, alone, workers=workers, cache_dir=cache_dir, progress=progress)
+    return found.results[headline]
+
+
 def _searched(
     protocol: ProtocolName, groups: Sequence[SearchGroup], rows: Sequence[Sequence[FoldJob]], work: _Work
 ) -> list[Searched]:

@@ -12,15 +12,16 @@ import pandas as pd
 
 from engram.config import StudyConfig
 from engram.errors import CohortError
-from engram.evaluation.clinical_model import clinical_columns, clinical_model, incremental_value
+from engram.evaluation.clinical_model import clinical_columns, clinical_model, incremental_value, stage_columns
 from engram.evaluation.comparisons import compare_rows
 from engram.evaluation.cross_validate import fold_outcomes
 from engram.evaluation.fold_fit import FoldResult
-from engram.evaluation.folds import stratified_folds
+from engram.evaluation.folds import study_folds
+from engram.evaluation.held_out import held_out_patients
 from engram.evaluation.performance import performance
 from engram.evaluation.performance_records import Performance
 from engram.evaluation.preprocess import keys_of
-from engram.evaluation.protocols import Say, run_protocols
+from engram.evaluation.protocols import Say, headline_rows, run_protocols
 from engram.evaluation.results import (
     ClinicalModel,
     Comparison,
@@ -32,9 +33,13 @@ from engram.evaluation.results import (
 from engram.evaluation.risk_groups import pool_risks, risk_groups
 from engram.evaluation.row_results import absent_row, beside, check_truth, row_results
 from engram.evaluation.rows import RowSpec, rows_of
+from engram.evaluation.sensitivity import Sensitivity, sensitivity
+from engram.evaluation.sensitivity_records import Splits
+from engram.evaluation.split_record import split_record
 from engram.evaluation.statistics import held_out_ratio
 from engram.evaluation.tuning_records import Search
 from engram.evaluation.tuning_tables import search_records, trials_table
+from engram.evaluation.variants import Runner
 from engram.jobs import Progress
 from engram.outcome import SurvivalOutcome
 from engram.survival.metrics import harrell_c
@@ -60,6 +65,9 @@ class Evaluation:
     incremental_value: list[IncrementalValue]
     risk_groups: RiskGroups | None
     performance: Performance
+    splits: Splits
+    sensitivity: Sensitivity
+    incremental_over_stage: list[IncrementalValue]
     folds: list[FoldSummary]
     out_of_fold: pd.DataFrame
     searches: list[Search]
@@ -91,9 +99,7 @@ def evaluate_study(
     specs = [spec for spec in asked if spec.name not in reasons]
     check_truth(truth, len(table))
     settings, headline = config.evaluation, config.tuning.headline
-    folds = stratified_folds(
-        table.outcome, folds=settings.folds, time_quantiles=settings.time_quantiles, seed=settings.seed
-    )
+    folds = study_folds(table, settings)
     found = run_protocols(
         table, specs, folds, config, workers=workers, cache_dir=cache_dir, progress=progress, say=say
     )
@@ -115,6 +121,11 @@ def evaluate_study(
         performance=performance(
             [spec.name for spec in specs], results, folds, table.outcome, settings, drawn=_drawn(rows)
         ),
+        splits=split_record(table, folds, settings),
+        sensitivity=sensitivity(
+            table, specs, results, folds, config, Runner(headline_rows, workers, cache_dir, progress)
+        ),
+        incremental_over_stage=incremental_value(stage_columns(table, config), of_images, table.outcome),
         folds=[FoldSummary(n=len(outcome), events=int(outcome.event.sum())) for outcome in outcomes],
         out_of_fold=_out_of_fold(specs, results, folds, table),
         searches=search_records(found.searched, specs, config),
@@ -185,7 +196,7 @@ def _out_of_fold(
     specs: Sequence[RowSpec], results: Sequence[Sequence[FoldResult]], folds: Sequence[Fold], table: StudyTable
 ) -> pd.DataFrame:
     number, risk = np.zeros(len(table), dtype=np.int64), np.zeros(len(table))
-    parts = []
+    parts, tested = [], table.subset(held_out_patients(folds))
     for spec, result in zip(specs, results, strict=True):
         gate = np.full(len(table), np.nan)
         for index, (fold, of_fold) in enumerate(zip(folds, result, strict=True), 1):
@@ -194,13 +205,13 @@ def _out_of_fold(
                 gate[fold.test_index] = of_fold.gate
         columns = {
             "row": spec.name,
-            "patient_id": list(table.features.ids),
-            "fold": number.copy(),
-            "risk": risk.copy(),
+            "patient_id": list(tested.features.ids),
+            "fold": number[held_out_patients(folds)],
+            "risk": risk[held_out_patients(folds)],
             "standardised_risk": pool_risks(result, folds).standardised,
-            "event": table.outcome.event.astype(np.int64),
-            "time_months": table.outcome.time_months,
-            "gate_pet": gate,
+            "event": tested.outcome.event.astype(np.int64),
+            "time_months": tested.outcome.time_months,
+            "gate_pet": gate[held_out_patients(folds)],
         }
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)

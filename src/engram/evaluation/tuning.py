@@ -7,7 +7,7 @@ JMLR 11 (2010) 2079).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from engram.config_models import Training
 from engram.errors import CohortError, StorageError
 from engram.evaluation.cross_validate import FoldJob, decided_by, opened
 from engram.evaluation.fold_fit import job_seed, validated, visible
+from engram.evaluation.folds import grouped_folds
 from engram.evaluation.rows import RowSpec
 from engram.evaluation.search_space import space_of
 from engram.evaluation.sobol import search
@@ -29,7 +30,8 @@ from engram.table import StudyTable
 def nested_search(job: FoldJob) -> list[Trial]:
     """The search for one row and outer fold, in a worker. Raises CohortError naming both."""
     whole = opened(job.table)
-    seen = StudyTable(visible(whole.features, job.spec), whole.outcome)  # before the copy: maps are large
+    features = visible(whole.features, job.spec)  # before the copy: maps are large
+    seen = StudyTable(features, whole.outcome, job.groups)
     training = seen.subset(job.fold.train_index)
     try:
         return search_inside(training, job.spec, job.config, number=job.number, kept=job.cache_dir, code=job.code)
@@ -60,19 +62,20 @@ def search_inside(
 
 
 def inner_folds(training: StudyTable, config: StudyConfig, *, number: int) -> list[Fold]:
-    """The splits of a training part that judge trials: the same for every row. Raises CohortError: too few."""
+    """The splits of a training part that judge trials: the same for every row, and by whole sites where the training
+    part knows them. Raises CohortError where there are too few patients or sites."""
     settings, folds = config.evaluation, config.tuning.inner_folds
-    if len(training) < 2 * folds:
+    sites = None if training.groups is None else len(set(training.groups))
+    if len(training) < 2 * folds or (sites is not None and sites < folds):
+        found = f"{len(training)} training patients" + ("" if sites is None else f" of {sites} site(s)")
         raise CohortError(
-            f"{len(training)} training patients cannot make tuning.inner_folds {folds} of at least 2. "
-            "Set fewer, or add patients."
+            f"{found} cannot make tuning.inner_folds {folds}. Set fewer, or tuning.protocols: [fixed]."
         )
-    return stratified_splits(
-        training.outcome,
-        folds=folds,
-        time_quantiles=settings.time_quantiles,
-        seed=job_seed(settings.seed, "inner folds", number),
-    )
+    seed = job_seed(settings.seed, "inner folds", number)
+    dealt = {"folds": folds, "time_quantiles": settings.time_quantiles, "seed": seed}
+    if training.groups is not None:
+        return grouped_folds(training.groups, training.outcome, **dealt)
+    return stratified_splits(training.outcome, **dealt)
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class _Part:
     def of(
         cls, training: StudyTable, spec: RowSpec, config: StudyConfig, *, number: int, kept: Path, code: str
     ) -> _Part:
-        seen = StudyTable(visible(training.features, spec), training.outcome)
+        seen = replace(training, features=visible(training.features, spec))
         patients = features_digest(seen.features), outcome_digest(seen.outcome)
         folds = inner_folds(training, config, number=number)
         return cls(seen, spec, config, folds, number, kept / "trials", code, patients)
