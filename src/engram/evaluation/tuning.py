@@ -62,14 +62,14 @@ def search_inside(
 
 
 def inner_folds(training: StudyTable, config: StudyConfig, *, number: int) -> list[Fold]:
-    """The splits of a training part that judge trials: the same for every row, and by whole sites where the training
-    part knows them. Raises CohortError where there are too few patients or sites."""
+    """The splits of a training part that judge trials: the same for every row, and by whole sites where the study's
+    folds are. Raises CohortError where there are too few patients or sites."""
     settings, folds = config.evaluation, config.tuning.inner_folds
     sites = None if training.groups is None else len(set(training.groups))
     if len(training) < 2 * folds or (sites is not None and sites < folds):
-        found = f"{len(training)} training patients" + ("" if sites is None else f" of {sites} site(s)")
         raise CohortError(
-            f"{found} cannot make tuning.inner_folds {folds}. Set fewer, or tuning.protocols: [fixed]."
+            f"{len(training)} training patients{'' if sites is None else f' of {sites} site(s)'} cannot make "
+            f"tuning.inner_folds {folds}. Set fewer, or tuning.protocols: [fixed]."
         )
     seed = job_seed(settings.seed, "inner folds", number)
     dealt = {"folds": folds, "time_quantiles": settings.time_quantiles, "seed": seed}
