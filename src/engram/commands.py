@@ -73,7 +73,7 @@ def check(study: Study, workers: Workers) -> None:
 
 @app.command()
 def embed(study: Study, workers: Workers) -> None:
-    """Make the memory embeddings that are not in the store yet."""
+    """Make the embeddings that are not in the store yet."""
     from engram.pipeline.check import check as check_cohort
     from engram.pipeline.embed import embed as embed_cohort
 
