@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from engram.encoders.contract import Float32
-from engram.memory.contract import Backbone, Frames
+from engram.memory.contract import Backbone, Frames, SliceFeatures
 from engram.memory.protocol import Protocol
 from engram.memory.tracing import computing
 
@@ -31,11 +30,11 @@ class Hiera:
     def encode(self, frames: Frames) -> Float32:
         """The coarsest level: float32 (k, channels, h', w')."""
         with computing(self._backbone, self._protocol):
-            tops = [features.levels[-1] for features in self._backbone.encode(frames)]
-        return np.stack([_as_map(top) for top in tops])
+            return np.stack([top_map(features) for features in self._backbone.encode(frames)])
 
 
-def _as_map(level: torch.Tensor) -> Float32:
-    """(h * w, 1, channels) as (channels, h, w); the model's slices are square."""
+def top_map(features: SliceFeatures) -> Float32:
+    """The coarsest level of a slice's features: (h * w, 1, channels) as (channels, h, w), for slices are square."""
+    level = features.levels[-1]
     side = round(level.shape[0] ** 0.5)
     return np.asarray(level[:, 0].T.reshape(-1, side, side).float().cpu().numpy(), dtype=np.float32)

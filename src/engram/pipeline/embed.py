@@ -16,7 +16,7 @@ from engram.imaging.frames import to_frames
 from engram.jobs import Progress, run_jobs, tell_share
 from engram.memory.backbone import Sam2Backbone
 from engram.memory.contract import Frames
-from engram.memory.engine import Wanted, read_regions
+from engram.memory.engine import Wanted, Watch, read_regions
 from engram.memory.overlay import contact_sheet
 from engram.memory.prompts import Spacing, slice_prompts
 from engram.memory.protocol import ENGINE_VERSION, Protocol
@@ -26,7 +26,7 @@ from engram.memory.store import EmbeddingStore, StoredReadOut
 from engram.memory.weights import CheckedWeights, check_weights, load_checked
 from engram.pipeline.check import CheckedCohort, error_fields
 from engram.pipeline.console import Console
-from engram.pipeline.embed_encoders import read_encoders
+from engram.pipeline.embed_encoders import begin, read_encoders, watching
 from engram.pipeline.embedded import Embedded, save_embedded
 from engram.pipeline.encoder_weights import CheckedEncoders, needs_memory_model
 from engram.pipeline.encoders import described, encoder_requests, load_encoders
@@ -195,20 +195,14 @@ class _Modality:
         of_memory = [request for request in asked if request.readout not in ENCODERS]
         # One bar for both: a pass of the memory is taken to be as long as the encoders' slices.
         part = 1 / (bool(of_memory) + bool(of_encoders))
-        if of_memory and _Worker.models.backbone is not None:
-            self._remember(of_memory, _Worker.models.backbone, part)
-        if of_encoders:
-            read_encoders(
-                self.patient_id,
-                self.seen.frames[self.modality],
-                self.seen.masks,
-                of_encoders,
-                _Worker.models.encoders,
-                _Worker.config,
-                self._teller(1 - part, part),
-            )
+        config, models = _Worker.config, _Worker.models
+        begun = begin(of_encoders, self.seen.masks, config)
+        if of_memory and models.backbone is not None:
+            self._remember(of_memory, models.backbone, watching(begun, config), part)
+        frames, tell = self.seen.frames[self.modality], self._teller(1 - part, part)
+        read_encoders(self.patient_id, frames, self.seen.masks, begun, models.encoders, config, tell)
 
-    def _remember(self, asked: Sequence[Request], backbone: Sam2Backbone, part: float) -> None:
+    def _remember(self, asked: Sequence[Request], backbone: Sam2Backbone, watch: Watch | None, part: float) -> None:
         config, protocol, frames = _Worker.config, protocol_of(_Worker.config), self.seen.frames[self.modality]
         regions = {roi: self._region(roi, protocol) for roi in dict.fromkeys(r.roi for r in asked)}
         readouts = readouts_of(config)
@@ -217,7 +211,13 @@ class _Modality:
             for roi, region in regions.items()
         }
         found = read_regions(
-            backbone, frames, wanted, protocol, batch=config.embedding.batch, progress=self._teller(0.0, part)
+            backbone,
+            frames,
+            wanted,
+            protocol,
+            batch=config.embedding.batch,
+            watch=watch,
+            progress=self._teller(0.0, part),
         )
         for roi, region in regions.items():
             drawn, is_pet = found[roi].get(QUALITY), self.modality == "PET"

@@ -13,6 +13,7 @@ from transformers import ResNetConfig, ResNetModel
 
 from engram.config import StudyConfig
 from engram.errors import CohortError, WeightsError
+from engram.memory.backbone import Sam2Backbone
 from engram.memory.registry import FOLDER_VARIABLE
 from engram.memory.store import EmbeddingStore
 from engram.pipeline.check import CheckedCohort, check
@@ -157,3 +158,39 @@ def test_an_encoder_beside_the_memory_changes_none_of_it(made: Any, config: Stud
         assert keys.items() < beside.keys[patient].items()
     assert without.encoders == {}
     assert beside.weights == "untrained-mini"
+
+
+@pytest.mark.parametrize("readouts", [["final"], ["roi", "volume"]])
+def test_what_the_memory_encodes_is_not_encoded_again_and_the_bits_are_the_same(
+    made: Any, config: StudyConfig, readouts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alone, or filled in by a pass of the memory in whichever direction: one vector."""
+    encoded: list[int] = []
+    original = Sam2Backbone.encode
+    monkeypatch.setattr(
+        Sam2Backbone, "encode", lambda self, frames: encoded.append(len(frames)) or original(self, frames)
+    )
+    checked = check(config, workers=0, console=Silent())
+    few = replace(checked, cohort=replace(checked.cohort, records=checked.cohort.records[:2]))
+    alone = config.model_copy(update={"models": config.models.model_copy(update={"baselines": ("hiera",)})})
+    first = embed(alone, few, workers=0, console=Silent())
+    by_itself, counts = _hiera(alone, first), [sum(encoded)]
+    for path in {key for keys in first.keys.values() for key in keys.values()}:
+        EmbeddingStore(alone.store_dir).path(path).unlink()
+    wanted = alone.embedding.model_copy(update={"readouts": tuple(readouts), "direction": "both", "quality": False})
+    beside = alone.model_copy(update={"embedding": wanted})
+    encoded.clear()
+    second = embed(beside, few, workers=0, console=Silent())
+    counts.append(sum(encoded))
+    assert _hiera(beside, second) == by_itself
+    assert counts == [2 * 2 * 2, 2 * 2 * 2]  # patients, scans, slices: every second of four
+
+
+def _hiera(config: StudyConfig, made: Embedded) -> list[tuple[str, bytes]]:
+    store = EmbeddingStore(config.store_dir)
+    return [
+        (key, store.load(key).arrays["vector"].tobytes())
+        for keys in made.keys.values()
+        for name, key in keys.items()
+        if name.endswith("hiera")
+    ]
