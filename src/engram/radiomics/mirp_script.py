@@ -1,8 +1,9 @@
 """Run by the Python of an environment that has MIRP: `python -I mirp_script.py REQUEST.json FEATURES.json`.
 
-It imports nothing of Engram, which is not installed there. REQUEST: a list of {name, image, mask, settings, spatial},
-the settings being keywords of MIRP's `extract_features`; spatial: whether Moran's I and Geary's C are made. FEATURES: {name: {"features": {feature: number or null}}}, or
-{name: {"error": text}} where MIRP could not make them; one bad region stops no other.
+It imports nothing of Engram, which is not installed there. REQUEST: a list of {name, image, mask, settings,
+spatial}, the settings being keywords of MIRP's `extract_features`; spatial: whether Moran's I and Geary's C are
+made. FEATURES: {name: {"features": {feature: number or null}}}, or {name: {"error": text}} where MIRP could not
+make them; one bad region stops no other.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _WIDTH = re.compile(r"_fbs_w[0-9.]+$")
 
 
 def leave_out_spatial() -> None:
-    """Above 1000 voxels MIRP estimates both from random subsets, for four fifths of the time of a whole-body region.
+    """Above 1000 voxels MIRP estimates both from random subsets, for four fifths of the time of a skeleton.
 
     It has no setting for it. Another version that keeps them elsewhere ends here, in the open.
     """
