@@ -53,8 +53,8 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
     check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
     measured = load_regional_pet(config, cohort.digest) if _reads_pet_numbers(config) else None
     ids = [record.patient_id for record in cohort.records]
-    features = load_radiomics(config, ids, embedded.digests if embedded is not None else None)
-    assembled = study_table(config, cohort.records, embedded, measured, features.arrays)
+    radiomics = load_radiomics(config, ids, embedded.digests if embedded is not None else None)
+    assembled = study_table(config, cohort.records, embedded, measured, radiomics)
     with console.stage("Cross-validating") as progress:
         evaluation = evaluate_study(
             assembled.table,
