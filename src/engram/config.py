@@ -15,7 +15,9 @@ from engram.config_images import Images, Roi
 from engram.config_models import Baseline, Modality, Models, Origin, Training
 from engram.config_pet import PetNumbers
 from engram.config_problems import in_words
+from engram.config_radiomics import Radiomics
 from engram.config_section import Section
+from engram.config_sensitivity import Sensitivity
 from engram.config_tuning import Tuning
 from engram.errors import ConfigError
 from engram.strict_yaml import read_yaml
@@ -80,6 +82,7 @@ class StudyConfig(Section):
     images: Images | None = None
     rois: dict[str, Roi] = Field(default_factory=dict)
     pet_numbers: PetNumbers = PetNumbers()
+    radiomics: Radiomics = Radiomics()
     image_checks: ImageChecks = ImageChecks()
     embedding: Embedding = Embedding()
     encoders: Encoders = Encoders()
@@ -87,6 +90,7 @@ class StudyConfig(Section):
     training: Training = Training()
     tuning: Tuning = Tuning()
     evaluation: Evaluation = Evaluation()
+    sensitivity: Sensitivity = Sensitivity()
     report: Report = Report()
     truth: Truth | None = None
     output: Path
@@ -190,6 +194,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "images": Images,
     "rois.<name>": Roi,
     "pet_numbers": PetNumbers,
+    "radiomics": Radiomics,
     "image_checks": ImageChecks,
     "embedding": Embedding,
     "encoders": Encoders,
@@ -197,6 +202,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "training": Training,
     "tuning": Tuning,
     "evaluation": Evaluation,
+    "sensitivity": Sensitivity,
     "report": Report,
     "truth": Truth,
 }

@@ -10,6 +10,13 @@ from pydantic import Field, ValidationError
 from engram.errors import StorageError
 from engram.evaluation.performance_records import Performance
 from engram.evaluation.record import Record
+from engram.evaluation.sensitivity_records import (
+    MissingnessRow,
+    MissingVariable,
+    PermutationNull,
+    RepeatedRow,
+    Splits,
+)
 from engram.evaluation.tuning_records import SameFolds, Search
 from engram.files import write_text
 
@@ -164,6 +171,15 @@ class Characteristic(Record):
     level: str  # "" for a continuous covariate
     value: str  # "62.5 (9.7)" or "49 (21.6 %)"
     missing: int
+    by_group: list[str] = Field(default_factory=list)  # the same for each group of the summary
+
+
+class GroupSummary(Record):
+    """One site, where the splits keep sites apart."""
+
+    name: str
+    n: int
+    events: int
 
 
 class CohortSummary(Record):
@@ -178,6 +194,7 @@ class CohortSummary(Record):
     median_follow_up: float | None  # reverse Kaplan-Meier
     endpoint: str
     characteristics: list[Characteristic]
+    groups: list[GroupSummary] = Field(default_factory=list)  # the largest first
 
 
 class FoldSummary(Record):
@@ -242,6 +259,13 @@ class StudyResults(Record):
     drawn_masks: list[DrawnMasks] = Field(
         default_factory=list
     )  # one for each scan and region; empty where it was turned off
+    splits: Splits | None = None
+    stage: str | None = None  # the covariate that is a stage
+    incremental_over_stage: list[IncrementalValue] = Field(default_factory=list)
+    repeated: list[RepeatedRow] = Field(default_factory=list)
+    permutation_null: list[PermutationNull] = Field(default_factory=list)
+    missingness: list[MissingnessRow] = Field(default_factory=list)
+    missing_variables: list[MissingVariable] = Field(default_factory=list)
     searches: list[Search] = Field(default_factory=list)  # what tuning looked for and found
     provenance: Provenance
 

@@ -29,6 +29,7 @@ from engram.pipeline.console import Console
 from engram.pipeline.embedded import Embedded, load_embedded
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.quality import StudyQuality, load_quality, summarise_quality, write_quality
+from engram.pipeline.radiomics_table import load_radiomics
 from engram.pipeline.regional_pet import load_regional_pet
 from engram.pipeline.study_table import entries_of, study_table
 from engram.provenance import library_versions, python_version
@@ -51,7 +52,9 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
         cohort = cohort.exclude(_imaging_errors(embedded, cohort))
     check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
     measured = load_regional_pet(config, cohort.digest) if _reads_pet_numbers(config) else None
-    assembled = study_table(config, cohort.records, embedded, measured)
+    ids = [record.patient_id for record in cohort.records]
+    features = load_radiomics(config, ids, embedded.digests if embedded is not None else None)
+    assembled = study_table(config, cohort.records, embedded, measured, features.arrays)
     with console.stage("Cross-validating") as progress:
         evaluation = evaluate_study(
             assembled.table,
@@ -111,6 +114,10 @@ def _results(
         incremental_value=evaluation.incremental_value,
         risk_groups=evaluation.risk_groups,
         performance=evaluation.performance,
+        splits=evaluation.splits,
+        stage=config.models.stage,
+        incremental_over_stage=evaluation.incremental_over_stage,
+        **vars(evaluation.sensitivity),
         drawn_masks=summarise_quality(studies, config.embedding.quality_limit),
         provenance=_provenance(config, cohort, embedded),
     )

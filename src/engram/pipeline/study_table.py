@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,8 +37,10 @@ def study_table(
     records: Sequence[PatientRecord],
     embedded: Embedded | None,
     regional_pet: RegionalPet | None = None,
+    vectors: Mapping[EmbeddingKey, Float32] | None = None,
 ) -> AssembledTable:
     """One row a patient, in the order of the manifest. regional_pet: where the study file asks for that baseline.
+    vectors: (n, p) of other baselines, in the order of the records.
 
     Raises StorageError where an embedding cannot be read, or is of other files than the PET numbers, CohortError
     where a patient's PET was not measured.
@@ -62,9 +64,9 @@ def study_table(
     if regional_pet is not None:
         for roi in config.rois:
             embeddings[EmbeddingKey("PET", roi, PET_NUMBERS)] = baseline_vectors(regional_pet.numbers, ids, roi)
-    features = PatientFeatures(ids, covariates, embeddings)
+    features = PatientFeatures(ids, covariates, {**embeddings, **(vectors or {})})
     padded = sum(len(m) < entries for key, found in loaded.items() if key.readout == "final" for m in found)
-    return AssembledTable(StudyTable(features, outcome), padded, _absent(config, embedded))
+    return AssembledTable(StudyTable(features, outcome, *_for_splits(records)), padded, _absent(config, embedded))
 
 
 def _absent(config: StudyConfig, embedded: Embedded | None) -> dict[EmbeddingKey, str]:
@@ -75,6 +77,13 @@ def _absent(config: StudyConfig, embedded: Embedded | None) -> dict[EmbeddingKey
         for modality in config.modalities
         for roi in config.rois
     }
+
+
+def _for_splits(records: Sequence[PatientRecord]) -> tuple[tuple[str, ...] | None, tuple[float, ...] | None]:
+    """Groups and order, each where every patient has one: the manifest is read with them where splits need them."""
+    groups = tuple(record.group for record in records if record.group is not None)
+    order = tuple(record.order for record in records if record.order is not None)
+    return groups if len(groups) == len(records) else None, order if len(order) == len(records) else None
 
 
 def entries_of(config: StudyConfig) -> int:

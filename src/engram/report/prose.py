@@ -106,7 +106,8 @@ def reading_notes(results: StudyResults) -> list[str]:
         "The standard error over folds is not a confidence interval: test folds share training patients, "
         "and a handful of folds estimate it poorly. Do not rank models by it.",
         "Folds are not independent, so the paper's t-test rejects too often; the corrected one allows for it. "
-        f"Rows tested: {len(results.rows)}; the p of Tables 1 to 3 are not adjusted for their number.",
+        f"Rows tested: {len(labels.were_run(results.rows))}; the p of Tables 1 to 3 are not adjusted for their "
+        "number.",
     ]
     if labels.best(results.rows, "image") or labels.best(results.rows, "multimodal"):
         found.append(labels.BEST_OF_MANY)
