@@ -52,9 +52,6 @@ def _images(results: StudyResults) -> str:
         sentences.append(
             f"Axial slices were read with the {state} memory model {made.weights}{doubt}{_reading(protocol)}."
         )
-    sentences += [
-        f"The encoder {one.weights}, without a memory, read {one.reading}." for one in made.encoders.values()
-    ]
     if "prompting" in protocol:
         sentences.append(_prompting(str(protocol["prompting"]), Shown.of(results)))
     if "prompt" in protocol:
