@@ -125,6 +125,9 @@ FAMILIES = {"multimodal": "Image + clinical", "clinical": "Clinical only", "imag
 def encoder_name(row: RowResult, made: Provenance) -> str:
     """The frozen weights of a row, marked where they are random or not those that are published: tables are copied
     without their page."""
+    own = made.encoders.get(row.readout)
+    if own is not None:
+        return row.encoder + (" (untrained)" if own.untrained else "" if own.verified else " (not verified)")
     if not reads_model(row):
         return or_dash(row.encoder)
     if made.untrained_weights:
