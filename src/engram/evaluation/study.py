@@ -196,7 +196,8 @@ def _out_of_fold(
     specs: Sequence[RowSpec], results: Sequence[Sequence[FoldResult]], folds: Sequence[Fold], table: StudyTable
 ) -> pd.DataFrame:
     number, risk = np.zeros(len(table), dtype=np.int64), np.zeros(len(table))
-    parts, tested = [], table.subset(held_out_patients(folds))
+    parts, tested = [], held_out_patients(folds)
+    outcome = table.outcome.subset(tested)
     for spec, result in zip(specs, results, strict=True):
         gate = np.full(len(table), np.nan)
         for index, (fold, of_fold) in enumerate(zip(folds, result, strict=True), 1):
@@ -205,13 +206,13 @@ def _out_of_fold(
                 gate[fold.test_index] = of_fold.gate
         columns = {
             "row": spec.name,
-            "patient_id": list(tested.features.ids),
-            "fold": number[held_out_patients(folds)],
-            "risk": risk[held_out_patients(folds)],
+            "patient_id": [table.features.ids[i] for i in tested],
+            "fold": number[tested],
+            "risk": risk[tested],
             "standardised_risk": pool_risks(result, folds).standardised,
-            "event": tested.outcome.event.astype(np.int64),
-            "time_months": tested.outcome.time_months,
-            "gate_pet": gate[held_out_patients(folds)],
+            "event": outcome.event.astype(np.int64),
+            "time_months": outcome.time_months,
+            "gate_pet": gate[tested],
         }
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)
