@@ -6,8 +6,8 @@ import itertools
 from typing import Any
 
 import numpy as np
+from hand_made import FOLDS, make_row
 
-from conftest import FOLDS, make_row
 from engram.evaluation.audit_records import Audit, AuditCheck, AuditHashes, PermutedRow
 from engram.evaluation.performance_records import FoldMeasure, Performance, RowPerformance, UtilityCurves
 from engram.evaluation.results import Comparison, IncrementalValue, RowResult, StudyResults
