@@ -30,10 +30,10 @@ class RowResult(Record):
     family: Literal["clinical", "image", "multimodal"]
     modality: str  # "PET", "CT", "Combined" or "-"
     roi: str  # "-" where the model sees no image
-    readout: str  # what was kept of the memory: "final", "volume", ...; "pet_numbers", without a memory; or "-"
-    encoder: str  # "MedSAM2", "untrained-mini", ... or "-"
-    head: str  # "averaging", "PCA" or "-"
-    fusion: str  # "concatenation" or "-"
+    readout: str  # what was kept of the memory: "final", "volume", ...; a baseline, as "pet_numbers"; or "-"
+    encoder: str  # "MedSAM2", "untrained-mini", ...; that of a baseline, as "ResNet-50"; or "-"
+    head: str  # "averaging", "attention", "3D CNN", "flatten", "PCA" or "-"
+    fusion: str  # "concatenation", "gate" or "-"
     survival: str  # "DeepSurv" or "ridge Cox"
     c_index: list[float | None]  # Harrell's c on each test fold
     mean: float | None
@@ -171,6 +171,15 @@ class Characteristic(Record):
     level: str  # "" for a continuous covariate
     value: str  # "62.5 (9.7)" or "49 (21.6 %)"
     missing: int
+    by_group: list[str] = Field(default_factory=list)  # the same for each group of the summary
+
+
+class GroupSummary(Record):
+    """One site, where the splits keep sites apart."""
+
+    name: str
+    n: int
+    events: int
 
 
 class CohortSummary(Record):
@@ -185,6 +194,7 @@ class CohortSummary(Record):
     median_follow_up: float | None  # reverse Kaplan-Meier
     endpoint: str
     characteristics: list[Characteristic]
+    groups: list[GroupSummary] = Field(default_factory=list)  # the largest first
 
 
 class FoldSummary(Record):
@@ -192,6 +202,17 @@ class FoldSummary(Record):
 
     n: int
     events: int
+
+
+class EncoderProvenance(Record):
+    """An image encoder without a memory, of a baseline."""
+
+    weights: str  # name printed in tables
+    digest: str
+    untrained: bool
+    verified: bool  # whether the bytes are those that the authors publish
+    licence: str | None  # of the weights, where it is known
+    reading: str  # which slices and pixels it was shown, in words
 
 
 class Provenance(Record):
@@ -206,6 +227,7 @@ class Provenance(Record):
     weights_digest: str | None
     untrained_weights: bool
     verified_weights: bool  # whether the digest is one that Engram knows to be published
+    encoders: dict[str, EncoderProvenance] = Field(default_factory=dict)  # by the read-out of their rows
     protocol: dict[str, str | int | float | bool | list[float]]
     protocol_digest: str | None
     rois: dict[str, str]  # how each region was made, in words

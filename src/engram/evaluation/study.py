@@ -49,7 +49,8 @@ class Evaluation:
     """All that cross-validation found.
 
     out_of_fold: one line a row and patient: row, patient_id, fold (from 1), risk (log-risk, higher is worse),
-    standardised_risk (by the fold's training risks), event (0 or 1), time_months.
+    standardised_risk (by the fold's training risks), event (0 or 1), time_months, gate_pet (share of PET in the
+    patient's mixture; NaN for rows without a gate).
     """
 
     rows: list[RowResult]
@@ -160,8 +161,11 @@ def _out_of_fold(
     number, risk = np.zeros(len(table), dtype=np.int64), np.zeros(len(table))
     parts, tested = [], table.subset(held_out_patients(folds))
     for spec, result in zip(specs, results, strict=True):
+        gate = np.full(len(table), np.nan)
         for index, (fold, of_fold) in enumerate(zip(folds, result, strict=True), 1):
             number[fold.test_index], risk[fold.test_index] = index, of_fold.test_risk
+            if of_fold.gate is not None:
+                gate[fold.test_index] = of_fold.gate
         columns = {
             "row": spec.name,
             "patient_id": list(tested.features.ids),
@@ -170,6 +174,7 @@ def _out_of_fold(
             "standardised_risk": pool_risks(result, folds).standardised,
             "event": tested.outcome.event.astype(np.int64),
             "time_months": tested.outcome.time_months,
+            "gate_pet": gate[held_out_patients(folds)],
         }
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)

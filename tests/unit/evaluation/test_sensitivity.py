@@ -267,7 +267,8 @@ def test_draws_follow_what_goes_with_what(make_config):
 
 def test_nothing_of_a_test_patient_reaches_the_imputer(clinical, make_config, quick):
     """Every test patient is altered: what the training patients get is the same to the last bit."""
-    table, config = with_gaps(clinical(n=60)), make_config(**OF_CLINICAL, sensitivity={"imputations": 2})
+    config = make_config(**OF_CLINICAL, sensitivity={"imputations": 2}, evaluation={"max_missing": 0.6})
+    table = with_gaps(clinical(n=60))
     folds, results = main_analysis(table, config, quick)
     fold, seen = folds[0], []
 
