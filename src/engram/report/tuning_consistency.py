@@ -58,8 +58,9 @@ def _search(search: Search, names: set[str], folds: int) -> Iterator[str]:
     strangers = sorted({search.row, *search.rows} - names)
     if strangers:
         yield f"{what}: no such row as '{strangers[0]}'"
-    if not 0 <= search.pruned <= search.trials * max(1, len(search.best)):
-        yield f"{what}: {search.pruned} trials pruned, of {search.trials} in {len(search.best)} searches"
+    at_most = (search.trials + 1) * max(1, len(search.best))  # trial 0 is the study file's own settings
+    if not 0 <= search.pruned <= at_most:
+        yield f"{what}: {search.pruned} trials pruned of {at_most}"
     known = {parameter.name for parameter in search.space}
     for best in search.best:
         if best.fold is not None and not 1 <= best.fold <= folds:

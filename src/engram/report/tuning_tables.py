@@ -77,8 +77,9 @@ def searches_table(results: StudyResults) -> Table:
         for search in results.searches
     ]
     notes = (
-        "Trials: points of the Sobol sequence, in each fold. Ended early: those of all folds that were given up as "
-        "worse than the median of the earlier ones. Used by: rows that train the same head share one search.",
+        "Trials: points of the Sobol sequence in each fold, beside the study file's own settings. Ended early: "
+        "those of all folds that were given up as worse than the median of the earlier ones. Used by: rows that "
+        "train the same head share one search.",
     )
     return Table("searches", (*columns, *(Column(head, "number") for head in heads)), tuple(lines), notes)
 
