@@ -11,7 +11,7 @@ from page_reader import Page
 from whole_grid import ABSENT
 
 from engram.errors import StorageError
-from engram.evaluation.results import StudyResults
+from engram.evaluation.results import EncoderProvenance, StudyResults
 from engram.report import labels, methods, protocols
 from engram.report.consistency import check_results
 from engram.report.formats import number, signed
@@ -93,6 +93,28 @@ def test_the_comparison_has_the_best_of_each_baseline_and_says_of_how_many(whole
     }  # fmt: skip
     clinical = [line[1] for line in lines if line[0] == "Clinical only"]
     assert sorted(clinical) == ["Clinical, DeepSurv", "Clinical, ridge Cox", "R-ISS alone"]
+
+
+def test_weights_of_a_baseline_are_called_what_they_are(whole_study: StudyResults) -> None:
+    made = EncoderProvenance(
+        weights="resnet50", digest="ab", untrained=True, verified=False, licence=None, reading="every slice"
+    )
+    rows = [row for row in whole_study.rows if row.readout == "resnet50"]
+    for untrained, name in ((True, "ResNet-50 (untrained)"), (False, "ResNet-50 (not verified)")):
+        encoders = {"resnet50": made.model_copy(update={"untrained": untrained})}
+        provenance = whole_study.provenance.model_copy(update={"encoders": encoders})
+        assert labels.encoder_name(rows[0], provenance) == name
+        results = whole_study.model_copy(update={"provenance": provenance})
+        assert labels.needs_untrained_label(results, rows) is untrained
+    assert labels.encoder_name(rows[0], whole_study.provenance) == "ResNet-50"
+
+
+def test_the_encoder_of_an_untrained_model_is_untrained(whole_study: StudyResults) -> None:
+    made = whole_study.provenance.model_copy(update={"untrained_weights": True})
+    results = whole_study.model_copy(update={"provenance": made})
+    for readout, untrained in (("hiera", True), ("resnet50", False), ("radiomics", False), ("pet_numbers", False)):
+        rows = [row for row in whole_study.rows if row.readout == readout]
+        assert labels.needs_untrained_label(results, rows) is untrained
 
 
 def test_the_gap_is_put_into_words(whole_study: StudyResults, synthetic_demo: StudyResults) -> None:

@@ -88,6 +88,15 @@ def test_folds_by_site_are_told(whole_study: StudyResults, tmp_path: Path) -> No
     assert "stratified by event and time" not in " ".join(methods(whole_study))
 
 
+def test_patients_are_described_site_by_site(whole_study: StudyResults, tmp_path: Path) -> None:
+    section = page_of(whole_study, tmp_path).sections["cohort"]
+    assert "The same patients by site" in section.text
+    by_site = section.tables[1]
+    assert by_site[0] == ["Characteristic", "Level", "A", "B"]
+    assert by_site[1:3] == [["Patients", "", "120", "107"], ["PFS", "event", "90 (75.0 %)", "70 (65.4 %)"]]
+    assert len(by_site) == 3 + len(whole_study.cohort.characteristics)
+
+
 def test_windows_of_time_say_who_never_tests(whole_study: StudyResults) -> None:
     cohort = whole_study.cohort.model_copy(update={"n": 300})
     results = splits_of(whole_study, kind="temporal", column="year").model_copy(update={"cohort": cohort})

@@ -10,7 +10,7 @@ from hand_made import FOLDS, make_row
 
 from engram.evaluation.audit_records import Audit, AuditCheck, AuditHashes, PermutedRow
 from engram.evaluation.performance_records import FoldMeasure, Performance, RowPerformance, UtilityCurves
-from engram.evaluation.results import Comparison, IncrementalValue, RowResult, StudyResults
+from engram.evaluation.results import Comparison, GroupSummary, IncrementalValue, RowResult, StudyResults
 from engram.evaluation.sensitivity_records import (
     MissingnessAnalysis,
     MissingnessRow,
@@ -271,7 +271,10 @@ def whole_grid(demo: StudyResults) -> StudyResults:
             "mtv_threshold": "SUV 4",
         }
     )
+    sites = [GroupSummary(name="A", n=120, events=90), GroupSummary(name="B", n=107, events=70)]
+    lines = [one.model_copy(update={"by_group": ["4 (3.3 %)", "5 (4.7 %)"]}) for one in demo.cohort.characteristics]
     changed: dict[str, Any] = {
+        "cohort": demo.cohort.model_copy(update={"groups": sites, "characteristics": lines}),
         "study": "The whole grid", "synthetic": False, "rows": rows, "comparisons": compared, "provenance": made,
         "risk_groups": demo.risk_groups.model_copy(update={"row": best}) if demo.risk_groups else None,
         "incremental_value": [
