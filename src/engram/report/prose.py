@@ -50,7 +50,7 @@ def summary(results: StudyResults) -> str:
 
 
 def lines(results: StudyResults) -> list[str]:
-    """What a terminal is told: the summary, the verdict on images, how rows were chosen, every warning of the page."""
+    """What a terminal is told: the summary, the verdict on images, how rows were chosen, every warning."""
     chosen = any(labels.best(results.rows, family) is not None for family in labels.FAMILIES)
     warnings = [f"{banner.title}: {banner.text}" for banner in banners(results)]
     found = worth(results)
