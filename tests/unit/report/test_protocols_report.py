@@ -155,12 +155,29 @@ def test_numbers_of_a_row_that_was_not_run_are_refused(whole_study: StudyResults
 def test_a_gap_that_is_no_difference_is_refused(whole_study: StudyResults) -> None:
     same = next(row.same_folds for row in whole_study.rows if row.name == "PET, skeleton")
     assert same is not None
-    with pytest.raises(StorageError, match=r"'PET, skeleton': a gap of 0.5 that is not the difference"):
+    with pytest.raises(
+        StorageError, match=r"'PET, skeleton', tuned on its test folds: a gap of 0.5 that is not the"
+    ):
         check_results(broken_row(whole_study, "PET, skeleton", same_folds=same.model_copy(update={"gap": 0.5})))
-    with pytest.raises(StorageError, match="mean of tuning on the test folds that is not that of its folds"):
+    with pytest.raises(StorageError, match="tuned on its test folds: a mean that is not that of its folds"):
         check_results(
             broken_row(whole_study, "PET, skeleton", same_folds=same.model_copy(update={"mean": 0.9, "gap": None}))
         )
+
+
+def test_a_protocol_beside_itself_is_refused(whole_study: StudyResults) -> None:
+    with pytest.raises(StorageError, match="'PET, skeleton': not tuned, and beside that not tuned"):
+        check_results(broken_row(whole_study, "PET, skeleton", protocol="fixed"))
+
+
+def test_rows_with_their_own_settings_stand_beside(whole_study: StudyResults) -> None:
+    table = all_tables(whole_study)["protocols"]
+    assert [column.title for column in table.columns][-2:] == ["c, not tuned", "Difference"]
+    assert {line[-1] for line in table.rows} == {"-0.010"}
+    rows = [row.model_copy(update={"same_folds": None}) for row in whole_study.rows]
+    table = all_tables(whole_study.model_copy(update={"rows": rows}))["protocols"]
+    assert len(table.columns) == 6
+    assert protocols.GAP not in table.notes
 
 
 @pytest.mark.parametrize(
