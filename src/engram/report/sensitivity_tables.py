@@ -30,7 +30,7 @@ _MISSINGNESS = (
 )
 _MISSING = (
     "With the event: of those who lack the covariate, and of those who have it. Where the two differ much, values "
-    "are not missing at random, and no imputation mends that."
+    "are not missing completely at random, and complete cases alone may mislead."
 )
 
 # (table, title on the page, open where it is short)

@@ -37,14 +37,14 @@ def read(folder: Path, evaluation: dict[str, Any], *cells: tuple[str, str]) -> t
 
 
 def test_the_columns_reach_the_table_and_no_model(tmp_path: Path) -> None:
-    config, cohort = read(tmp_path, GROUPED, ("Graz", "2019"), ("Linz", "2020"))
+    config, cohort = read(tmp_path, GROUPED, ("Graz", "2019"), ("Wien", "2020"))
     table = study_table(config, cohort.records, None).table
-    assert (table.groups, table.order) == (("Graz", "Linz"), None)
+    assert (table.groups, table.order) == (("Graz", "Wien"), None)
     assert list(table.features.covariates) == ["age"]
-    config, cohort = read(tmp_path, TEMPORAL, ("Graz", "2019"), ("Linz", "2020.5"))
+    config, cohort = read(tmp_path, TEMPORAL, ("Graz", "2019"), ("Wien", "2020.5"))
     table = study_table(config, cohort.records, None).table
     assert (table.groups, table.order) == (None, (2019.0, 2020.5))
-    config, cohort = read(tmp_path, {}, ("", ""), ("Linz", "soon"))
+    config, cohort = read(tmp_path, {}, ("", ""), ("Wien", "soon"))
     table = study_table(config, cohort.records, None).table
     assert (table.groups, table.order) == (None, None)
 
