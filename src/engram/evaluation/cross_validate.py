@@ -28,7 +28,15 @@ from engram.table import MAP_READOUTS, PatientFeatures, StudyTable
 # What a result depends on, as places in the package; a change of any byte makes kept results void.
 _CODE = ("heads", "survival", "outcome.py", "table.py", "config.py")
 _DECIDES_NO_RISK = {"folds", "seed", "times_months", "horizon_months"}  # the first two by themselves
-_CODE_HERE = ("covariates.py", "preprocess.py", "vectors.py", "models.py", "fold_fit.py", "transport.py")
+_CODE_HERE = (
+    "covariates.py",
+    "preprocess.py",
+    "vectors.py",
+    "models.py",
+    "fold_fit.py",
+    "transport.py",
+    "fingerprint.py",
+)
 
 
 @dataclass(frozen=True)
@@ -141,6 +149,7 @@ def _as_json(risks: FoldRisks) -> dict[str, Any]:
         "test_risk": risks.test_risk.tolist(),
         "train_risk": risks.train_risk.tolist(),
         "notes": list(risks.notes),
+        "fingerprint": risks.fingerprint,
     }
 
 
@@ -151,11 +160,11 @@ def _read(path: Path, *, n_test: int, n_train: int) -> FoldRisks | None:
     try:
         stored = read_json(path)
         test, train = (np.asarray(stored[name], dtype=np.float64) for name in ("test_risk", "train_risk"))
-        notes = tuple(str(note) for note in stored["notes"])
+        notes, made = tuple(str(note) for note in stored["notes"]), str(stored["fingerprint"])
     except (StorageError, KeyError, TypeError, ValueError):
         return None
     whole = test.shape == (n_test,) and train.shape == (n_train,)
-    return FoldRisks(test, train, notes) if whole and np.isfinite(np.r_[test, train]).all() else None
+    return FoldRisks(test, train, notes, made) if whole and np.isfinite(np.r_[test, train]).all() else None
 
 
 def fold_outcomes(table: StudyTable, folds: Sequence[Fold]) -> list[SurvivalOutcome]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
 from engram.config import StudyConfig
+from engram.evaluation.fingerprint import fingerprint
 from engram.evaluation.preprocess import build_pipeline, keys_of
 from engram.evaluation.rows import RowSpec
 from engram.survival.metrics import harrell_c
@@ -33,11 +34,15 @@ class FittedModel:
 
 @dataclass(frozen=True)
 class FoldRisks:
-    """Risks of the test and of the training patients of a fold, each in the order of the fold's index."""
+    """Risks of the test and of the training patients of a fold, each in the order of the fold's index.
+
+    fingerprint: of the fitted pipeline with its settings, bit for bit.
+    """
 
     test_risk: RiskArray
     train_risk: RiskArray
     notes: tuple[str, ...]
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class FoldResult:
     train_risk: RiskArray
     c_index: float | None
     notes: tuple[str, ...]
+    fingerprint: str = ""
 
 
 def job_seed(seed: int, row: str, fold: int) -> int:
@@ -76,15 +82,16 @@ def fold_risks(
 ) -> FoldRisks:
     """Fit on `training`, then predict both. `test` has no outcome in it."""
     model = fit_model(training, spec, config, seed=seed)
+    made = fingerprint(model.pipeline)  # before it sees a test patient
     return FoldRisks(
-        model.predict(visible(test, spec)), model.predict(visible(training.features, spec)), model.notes
+        model.predict(visible(test, spec)), model.predict(visible(training.features, spec)), model.notes, made
     )
 
 
 def scored(risks: FoldRisks, table: StudyTable, fold: Fold) -> FoldResult:
     """Add the c-index on the test patients: the first and only look at their outcomes."""
     c_index = harrell_c(risks.test_risk, table.outcome.subset(fold.test_index))
-    return FoldResult(risks.test_risk, risks.train_risk, c_index, risks.notes)
+    return FoldResult(risks.test_risk, risks.train_risk, c_index, risks.notes, risks.fingerprint)
 
 
 def fit_fold(table: StudyTable, spec: RowSpec, fold: Fold, config: StudyConfig, *, number: int = 0) -> FoldResult:
