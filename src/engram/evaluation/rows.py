@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from engram.config import StudyConfig
 from engram.config_embedding import ReadOutName
-from engram.config_models import Family, Modality, Origin
+from engram.config_models import Family, Origin
 from engram.errors import ConfigError
 from engram.table import MAP_READOUTS, PET_NUMBERS
 
@@ -22,7 +22,7 @@ class RowSpec:
 
     name: str
     family: Family
-    modality: Origin | None
+    modality: Origin | str | None  # a text: names of embeddings of the user
     roi: str
     readout: str
     head: str
@@ -30,7 +30,7 @@ class RowSpec:
     survival: str
 
     @property
-    def modalities(self) -> tuple[Modality, ...]:
+    def modalities(self) -> tuple[str, ...]:
         """The images that the model sees, in the order in which they are fused."""
         if self.modality is None:
             return ()

@@ -67,14 +67,15 @@ def evaluate_study(
     workers: int,
     cache_dir: Path,
     progress: Progress | None = None,
+    specs: Sequence[RowSpec] | None = None,
 ) -> Evaluation:
-    """Cross-validate every row that the study file asks for.
+    """Cross-validate every row that the study file asks for, or `specs` where they are given.
 
     truth: true log-hazards (n rows, in the table's order; columns clinical, imaging, total) of a synthetic cohort,
     only compared with, never learned from. encoder: name of the frozen model, for the tables.
     Raises CohortError, ConfigError, PatientError, StorageError.
     """
-    specs = rows_of(config)
+    specs = rows_of(config) if specs is None else tuple(specs)
     check_truth(truth, len(table))
     settings = config.evaluation
     folds = stratified_folds(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from engram.evaluation.results import Provenance, RiskGroups, RowResult, StudyResults
 from engram.report.formats import or_dash
-from engram.table import PET_NUMBERS
+from engram.table import OWN, OWN_MAP, OWN_VECTOR, PET_NUMBERS
 
 UNTRAINED = "Untrained weights"
 UNTRAINED_MEANING = (
@@ -107,6 +107,8 @@ READ_OUTS = {
     "scores": "mean, sd and minimum of the model's own object score and expected IoU",
     "area": "the area of the drawn mask along the region",
     PET_NUMBERS: "SUVmean, SUVmax, SUVpeak, MTV and TLG of the region, a baseline without a memory",
+    OWN_VECTOR: "numbers that were given for each patient, whatever made them",
+    OWN_MAP: "maps that were given for each patient, whatever made them",
 }
 AREA_OF_THE_PROMPT = "The prompt being a mask, the drawn area of a prompted slice is that of the region itself."
 
@@ -129,7 +131,7 @@ def encoder_name(row: RowResult, made: Provenance) -> str:
 
 def reads_memory(row: RowResult) -> bool:
     """Whether the row looks at images through the frozen model: no clinical row does, and no baseline."""
-    return row.family != "clinical" and row.readout != PET_NUMBERS
+    return row.family != "clinical" and row.readout not in (PET_NUMBERS, *OWN)
 
 
 def names_read_outs(rows: Iterable[RowResult]) -> bool:
