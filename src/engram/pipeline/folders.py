@@ -40,6 +40,11 @@ class RunFolder:
         return self.root / "out_of_fold_risks.csv"
 
     @property
+    def audit(self) -> Path:
+        """JSON: the leakage audit."""
+        return self.root / "audit.json"
+
+    @property
     def quality(self) -> Path:
         """CSV: how what the model drew lies on the region, one line a patient, scan and region."""
         return self.root / "quality.csv"
