@@ -9,12 +9,15 @@ from pydantic import Field, ValidationError, model_validator
 
 from engram.config_checks import ImageChecks
 from engram.config_embedding import Embedding
+from engram.config_encoders import Encoders
 from engram.config_evaluation import Evaluation
 from engram.config_images import Images, Roi
 from engram.config_models import Baseline, Modality, Models, Origin, Training
 from engram.config_pet import PetNumbers
 from engram.config_problems import in_words
+from engram.config_radiomics import Radiomics
 from engram.config_section import Section
+from engram.config_sensitivity import Sensitivity
 from engram.config_tuning import Tuning
 from engram.errors import ConfigError
 from engram.strict_yaml import read_yaml
@@ -79,12 +82,15 @@ class StudyConfig(Section):
     images: Images | None = None
     rois: dict[str, Roi] = Field(default_factory=dict)
     pet_numbers: PetNumbers = PetNumbers()
+    radiomics: Radiomics = Radiomics()
     image_checks: ImageChecks = ImageChecks()
     embedding: Embedding = Embedding()
+    encoders: Encoders = Encoders()
     models: Models = Models()
     training: Training = Training()
     tuning: Tuning = Tuning()
     evaluation: Evaluation = Evaluation()
+    sensitivity: Sensitivity = Sensitivity()
     report: Report = Report()
     truth: Truth | None = None
     output: Path
@@ -115,8 +121,13 @@ class StudyConfig(Section):
         absent = [m for m in self.modalities if self.images and getattr(self.images, m.lower()) is None]
         if absent:
             raise ValueError(f"models.origins asks for {absent[0]}, but images.{absent[0].lower()} is null")
-        if self.models.baselines and "PET" not in self.modalities:
+        asked = self.models.baselines or ()
+        if "pet_numbers" in asked and "PET" not in self.modalities:
             raise ValueError("models.baselines asks for pet_numbers, but no model of this study sees the PET")
+        if asked and self.images is None:
+            raise ValueError(f"models.baselines asks for {asked[0]}, but the study has no images")
+        if self.models.stage is not None and self.models.stage not in self.covariates:
+            raise ValueError(f"models.stage is '{self.models.stage}', which is none of the covariates")
         if not self.covariates and self.images is None:
             raise ValueError("a study needs covariates, images, or both")
         return self
@@ -158,7 +169,7 @@ class StudyConfig(Section):
 
     @property
     def baselines(self) -> tuple[Baseline, ...]:
-        """The baselines that are run: the chosen ones, or all that the scans allow."""
+        """The baselines that are run: the chosen ones, or the PET numbers where the scans allow."""
         possible: tuple[Baseline, ...] = ("pet_numbers",) if "PET" in self.modalities else ()
         return possible if self.models.baselines is None else self.models.baselines
 
@@ -183,12 +194,15 @@ _SECTIONS: dict[str, type[Section]] = {
     "images": Images,
     "rois.<name>": Roi,
     "pet_numbers": PetNumbers,
+    "radiomics": Radiomics,
     "image_checks": ImageChecks,
     "embedding": Embedding,
+    "encoders": Encoders,
     "models": Models,
     "training": Training,
     "tuning": Tuning,
     "evaluation": Evaluation,
+    "sensitivity": Sensitivity,
     "report": Report,
     "truth": Truth,
 }

@@ -22,8 +22,23 @@ class Models(Section):
 
     families: tuple[Family, ...] = ("clinical", "image", "multimodal")
     origins: tuple[Origin, ...] | None = Field(None, description="by default all that the scans allow")
+    heads: tuple[Head, ...] = Field(
+        ("averaging",), min_length=1, description="what reads memory maps, in image rows; each is a row"
+    )
+    multimodal_heads: tuple[Head, ...] = Field(
+        ("averaging",), min_length=1, description="the same, beside covariates"
+    )
+    fusions: tuple[FusionName, ...] = Field(
+        ("concatenation",), min_length=1, description="of PET and CT, where a head reads both; each is a row"
+    )
+    vector_models: tuple[VectorModel, ...] = Field(
+        ("ridge Cox",),
+        min_length=1,
+        description="what reads vector read-outs, radiomics and encoders; each is a row",
+    )
+    stage: str | None = Field(None, description="covariate of the stage (R-ISS), for a row that sees it alone")
     baselines: tuple[Baseline, ...] | None = Field(
-        None, description="rows without a memory: pet_numbers; by default all that the scans allow"
+        None, description="rows without a memory; by default pet_numbers, where the scans allow"
     )
 
 
@@ -47,6 +62,9 @@ class Training(Section):
     )
     ties: Literal["breslow", "efron"] = "breslow"
     cox_penalty: float = Field(0.1, gt=0, description="ridge penalty of every Cox model, with or without images")
+    attention_base: int = Field(16, ge=1, description="width of light attention (base of paper 2.3.1)")
+    attention_out: int = Field(32, ge=1, description="length of its vector (out_dim)")
+    attention_pool: int = Field(8, ge=1, description="pixels a side of its pooled map (S)")
     components: int = Field(8, ge=1, description="of a vector read-out, for ridge Cox: 227 patients bear 5 to 10")
 
     @model_validator(mode="after")

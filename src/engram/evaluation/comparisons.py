@@ -11,10 +11,10 @@ from engram.evaluation.bootstrap import Interval, difference_interval
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.multiplicity import benjamini_hochberg, holm
 from engram.evaluation.results import Comparison
-from engram.evaluation.rows import NONE, RowSpec
+from engram.evaluation.rows import AVERAGING, DEEPSURV, NONE, PCA, RIDGE_COX, RowSpec
 from engram.evaluation.statistics import fold_statistics
 from engram.outcome import SurvivalOutcome
-from engram.table import PET_NUMBERS
+from engram.table import BASELINES, MAP_READOUTS
 
 IMAGE_ADDED: Final = "images added to clinical"  # the question that every study is asked, before it is run
 _SEES = "what the row sees"
@@ -103,14 +103,14 @@ def _compared(
 
 
 def _adds_images(row: RowSpec, *, to: RowSpec) -> bool:
-    of_memory = row.family == "multimodal" and row.readout != PET_NUMBERS
-    return of_memory and to.family == "clinical" and to.survival == row.survival
+    of_memory = row.family == "multimodal" and row.readout not in BASELINES
+    return of_memory and to.family == "clinical" and to.stage is None and to.survival == row.survival
 
 
 def _differences(one: RowSpec, other: RowSpec) -> Iterator[str]:
-    """In what two rows differ. A read-out brings its head and its model along, and one image needs no fusion: these
-    count where nothing else explains them."""
-    if one.family != other.family:
+    """In what two rows differ. A read-out brings its usual head and model along, another head its model, and one
+    image needs no fusion: these count where nothing else explains them."""
+    if one.family != other.family or one.stage != other.stage:
         yield _SEES
     if one.modality != other.modality:
         yield "images"
@@ -118,10 +118,24 @@ def _differences(one: RowSpec, other: RowSpec) -> Iterator[str]:
         yield "region"
     if one.readout != other.readout:
         yield "read-out"
-        return
-    if one.head != other.head:
+    heads, survivals = zip(_unusual(one), _unusual(other), strict=True)
+    if heads[0] != heads[1]:
         yield "head"
-    if one.fusion != other.fusion and NONE not in (one.fusion, other.fusion):
-        yield "fusion"
-    if one.survival != other.survival and one.head == other.head:
+    elif survivals[0] != survivals[1]:
         yield "survival model"
+    if NONE not in (fusions := (_fusion(one), _fusion(other))) and fusions[0] != fusions[1]:
+        yield "fusion"
+
+
+def _unusual(row: RowSpec) -> tuple[str | None, str | None]:
+    """Head and survival model of a row, each None where it is the one that its read-out usually has."""
+    if row.readout == NONE:
+        return None, row.survival
+    usual = (AVERAGING, DEEPSURV) if row.readout in MAP_READOUTS else (PCA, RIDGE_COX)
+    head = None if row.head in (usual[0], NONE) else row.head
+    return head, None if row.survival == usual[1] else row.survival
+
+
+def _fusion(row: RowSpec) -> str:
+    """How the images are fused; that covariates stand beside them is what the row sees."""
+    return row.fusion if row.modality == "Combined" else NONE

@@ -15,9 +15,9 @@ import engram
 from engram.config import StudyConfig
 from engram.errors import CohortError, StorageError
 from engram.evaluation.fold_fit import FoldResult, FoldRisks, fold_risks, job_seed, scored, visible
-from engram.evaluation.preprocess import head_maps
+from engram.evaluation.maps import head_maps
 from engram.evaluation.rows import RowSpec
-from engram.evaluation.transport import features_digest, load_table, outcome_digest, save_table
+from engram.evaluation.transport import features_digest, load_table, outcome_digest, save_row_tables
 from engram.files import digest, read_json, scratch_folder, write_json
 from engram.jobs import Progress, run_jobs
 from engram.outcome import SurvivalOutcome
@@ -28,9 +28,11 @@ from engram.table import MAP_READOUTS, PatientFeatures, StudyTable
 # What a result depends on, as places in the package; a change of any byte makes kept results void.
 _CODE = ("heads", "survival", "outcome.py", "table.py", "config.py")
 _DECIDES_NO_RISK = {"folds", "seed", "times_months", "horizon_months"}  # the first two by themselves
+_DECIDES_NO_RISK |= {"splits", "group", "order", "first_window", "repeats", "repeat_rows"}  # nor do these
 _CODE_HERE = (
     "covariates.py",
     "preprocess.py",
+    "maps.py",
     "vectors.py",
     "models.py",
     "fold_fit.py",
@@ -67,10 +69,10 @@ def cross_validate(
     says in which row and fold.
     """
     with scratch_folder(cache_dir / "tmp") as folder:  # ids and outcomes never leave the run folder
-        path = save_table(averaged(table, config), folder / "table.npz")
+        paths = save_row_tables(table, averaged(table, config), specs, folder)
         code = code_digest()
         jobs = [
-            _Job(path, cache_dir, code, spec, config, number, fold)
+            _Job(paths[spec], cache_dir, code, spec, config, number, fold)
             for spec in specs
             for number, fold in enumerate(folds)
         ]
@@ -84,7 +86,7 @@ def averaged(table: StudyTable, config: StudyConfig) -> StudyTable:
     """The table with each memory (n, entries, channels, h, w) as the map (n, 1, 1, h, w) that the heads see;
     vectors stay as they are.
 
-    It is what travels to the workers: a hundredth of the size, and the same results bit for bit.
+    It is what travels to the workers for most rows: a hundredth of the size, and the same results bit for bit.
     """
     paper_maps = config.embedding.map_size == "paper"
     embeddings = {
@@ -149,6 +151,7 @@ def _as_json(risks: FoldRisks) -> dict[str, Any]:
         "test_risk": risks.test_risk.tolist(),
         "train_risk": risks.train_risk.tolist(),
         "notes": list(risks.notes),
+        "gate": None if risks.gate is None else risks.gate.tolist(),
         "fingerprint": risks.fingerprint,
     }
 
@@ -161,10 +164,13 @@ def _read(path: Path, *, n_test: int, n_train: int) -> FoldRisks | None:
         stored = read_json(path)
         test, train = (np.asarray(stored[name], dtype=np.float64) for name in ("test_risk", "train_risk"))
         notes, made = tuple(str(note) for note in stored["notes"]), str(stored["fingerprint"])
+        gate = None if stored["gate"] is None else np.asarray(stored["gate"], dtype=np.float64)
     except (StorageError, KeyError, TypeError, ValueError):
         return None
     whole = test.shape == (n_test,) and train.shape == (n_train,)
-    return FoldRisks(test, train, notes, made) if whole and np.isfinite(np.r_[test, train]).all() else None
+    whole = whole and (gate is None or gate.shape == (n_test,))
+    numbers = np.r_[test, train, [] if gate is None else gate]
+    return FoldRisks(test, train, notes, gate, made) if whole and np.isfinite(numbers).all() else None
 
 
 def fold_outcomes(table: StudyTable, folds: Sequence[Fold]) -> list[SurvivalOutcome]:

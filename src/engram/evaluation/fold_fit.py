@@ -11,8 +11,8 @@ from sklearn.pipeline import Pipeline
 
 from engram.config import StudyConfig
 from engram.evaluation.fingerprint import fingerprint
-from engram.evaluation.preprocess import build_pipeline, keys_of
-from engram.evaluation.rows import RowSpec
+from engram.evaluation.preprocess import build_pipeline, keys_of, seen_covariates
+from engram.evaluation.rows import GATE, RowSpec
 from engram.survival.metrics import harrell_c
 from engram.survival.splits import Fold
 from engram.table import PatientFeatures, StudyTable
@@ -31,28 +31,38 @@ class FittedModel:
         """Log-risk (n,), higher is worse."""
         return np.asarray(self.pipeline.predict(features), dtype=np.float64)
 
+    def gate(self, features: PatientFeatures) -> RiskArray | None:
+        """The share of PET (n,) in each patient's mixture; None where the row has no gate."""
+        preprocess, survival = self.pipeline.named_steps.values()
+        share: RiskArray | None = survival.gate(preprocess.transform(features))
+        return share
+
 
 @dataclass(frozen=True)
 class FoldRisks:
     """Risks of the test and of the training patients of a fold, each in the order of the fold's index.
 
-    fingerprint: of the fitted pipeline with its settings, bit for bit.
+    gate: share of PET in the mixture of each test patient; None where the row has no gate. fingerprint: of the fitted
+    pipeline with its settings, bit for bit.
     """
 
     test_risk: RiskArray
     train_risk: RiskArray
     notes: tuple[str, ...]
+    gate: RiskArray | None = None
     fingerprint: str = ""
 
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What one row gives on one fold. c_index: Harrell's on the test patients, None without comparable pairs."""
+    """What one row gives on one fold. c_index: Harrell's on the test patients, None without comparable pairs; gate:
+    as of `FoldRisks`."""
 
     test_risk: RiskArray
     train_risk: RiskArray
     c_index: float | None
     notes: tuple[str, ...]
+    gate: RiskArray | None = None
     fingerprint: str = ""
 
 
@@ -64,7 +74,7 @@ def job_seed(seed: int, row: str, fold: int) -> int:
 
 def visible(features: PatientFeatures, spec: RowSpec) -> PatientFeatures:
     """Only what a row is meant to see: no covariate for an image row, no other region or modality."""
-    covariates = features.covariates if spec.sees_clinical else features.covariates.iloc[:, :0]
+    covariates = features.covariates[seen_covariates(spec, list(features.covariates.columns))]
     embeddings = {key: array for key, array in features.embeddings.items() if key in keys_of(spec)}
     return PatientFeatures(features.ids, covariates, embeddings)
 
@@ -83,15 +93,15 @@ def fold_risks(
     """Fit on `training`, then predict both. `test` has no outcome in it."""
     model = fit_model(training, spec, config, seed=seed)
     made = fingerprint(model.pipeline)  # before it sees a test patient
-    return FoldRisks(
-        model.predict(visible(test, spec)), model.predict(visible(training.features, spec)), model.notes, made
-    )
+    seen = visible(test, spec)
+    gate = model.gate(seen) if spec.fusion == GATE else None
+    return FoldRisks(model.predict(seen), model.predict(visible(training.features, spec)), model.notes, gate, made)
 
 
 def scored(risks: FoldRisks, table: StudyTable, fold: Fold) -> FoldResult:
     """Add the c-index on the test patients: the first and only look at their outcomes."""
     c_index = harrell_c(risks.test_risk, table.outcome.subset(fold.test_index))
-    return FoldResult(risks.test_risk, risks.train_risk, c_index, risks.notes, risks.fingerprint)
+    return FoldResult(risks.test_risk, risks.train_risk, c_index, risks.notes, risks.gate, risks.fingerprint)
 
 
 def fit_fold(table: StudyTable, spec: RowSpec, fold: Fold, config: StudyConfig, *, number: int = 0) -> FoldResult:

@@ -10,6 +10,7 @@ from engram.config_models import Training
 from engram.outcome import SurvivalOutcome
 from engram.survival.deepsurv import FittedDeepSurv, fit_deepsurv
 from engram.survival.inputs import ModelInputs
+from engram.survival.network import AVERAGED, Design
 from engram.survival.ridge_cox import RidgeCox
 
 
@@ -29,20 +30,36 @@ class CoxModel(BaseEstimator):  # type: ignore[misc]
         """Log-risk (n,), higher is worse."""
         return self.cox_.predict(inputs.columns)
 
+    def gate(self, inputs: ModelInputs) -> None:  # noqa: ARG002
+        """No gate: None."""
+        return
+
 
 class DeepSurvModel(BaseEstimator):  # type: ignore[misc]
-    """DeepSurv on covariates, maps, or both. After `fit`: fitted_, and notes_ on its training."""
+    """DeepSurv on covariates, images, vectors, or covariates beside one of these. After `fit`: fitted_, and notes_
+    on its training. epochs: how long to train; None: as inner splits of the training patients say."""
 
-    def __init__(self, settings: Training, time_quantiles: int, seed: int) -> None:
+    def __init__(
+        self,
+        settings: Training,
+        time_quantiles: int,
+        seed: int,
+        design: Design = AVERAGED,
+        epochs: int | None = None,
+    ) -> None:
         self.settings, self.time_quantiles, self.seed = settings, time_quantiles, seed
+        self.design, self.epochs = design, epochs
 
     def fit(self, inputs: ModelInputs, y: npt.NDArray[np.void]) -> DeepSurvModel:
         """y: structured (event, time). Raises CohortError where there is nothing to learn from."""
-        if inputs.vectors:
-            raise ValueError("DeepSurv has no head for vectors; ridge Cox reads them")
-        outcome = SurvivalOutcome.from_structured(y)
         self.fitted_: FittedDeepSurv = fit_deepsurv(
-            inputs, outcome, self.settings, self.seed, time_quantiles=self.time_quantiles
+            inputs,
+            SurvivalOutcome.from_structured(y),
+            self.settings,
+            self.seed,
+            time_quantiles=self.time_quantiles,
+            design=self.design,
+            epochs=self.epochs,
         )
         self.notes_ = self.fitted_.notes
         return self
@@ -50,3 +67,7 @@ class DeepSurvModel(BaseEstimator):  # type: ignore[misc]
     def predict(self, inputs: ModelInputs) -> npt.NDArray[np.float64]:
         """Log-risk (n,), higher is worse."""
         return self.fitted_.predict(inputs)
+
+    def gate(self, inputs: ModelInputs) -> npt.NDArray[np.float64] | None:
+        """The share of PET (n,) in each patient's mixture; None without a gate."""
+        return self.fitted_.gate(inputs)

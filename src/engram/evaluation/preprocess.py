@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,63 +14,50 @@ from sklearn.pipeline import Pipeline
 from engram.config import Covariate, StudyConfig
 from engram.errors import CohortError, ImagingError
 from engram.evaluation.covariates import checked_covariates, column_transformer, usable_covariates
+from engram.evaluation.maps import MapStatistics, head_maps, head_volumes
 from engram.evaluation.models import CoxModel, DeepSurvModel
-from engram.evaluation.rows import RIDGE_COX, RowSpec
+from engram.evaluation.rows import AVERAGING, GATE, PCA, RIDGE_COX, RowSpec
+from engram.evaluation.selection import Selected
 from engram.evaluation.vectors import Components, Scaled, checked_vectors
-from engram.heads.averaging import average_map
-from engram.heads.layout import stretch
 from engram.survival.inputs import ModelInputs
-from engram.table import MAP_READOUTS, PET_NUMBERS, EmbeddingKey, PatientFeatures
+from engram.survival.network import Design
+from engram.table import BASELINES, MAP_READOUTS, PET_NUMBERS, RADIOMICS, EmbeddingKey, PatientFeatures
 
 FloatArray = npt.NDArray[np.float32]
 
 
-def build_pipeline(spec: RowSpec, config: StudyConfig, *, seed: int) -> Pipeline:
+def build_pipeline(spec: RowSpec, config: StudyConfig, *, seed: int, epochs: int | None = None) -> Pipeline:
     """The whole model of a row: `fit(features, y)` with structured y (event, time), `predict(features)`, higher is
-    worse. Of the study file it uses the covariates, `embedding.map_size`, `training` and `evaluation`."""
+    worse. Of the study file it uses the covariates, `embedding.map_size`, `training` and `evaluation`.
+
+    epochs: how long DeepSurv trains; None: as inner splits of the training patients say.
+    """
     preprocess = Preprocess(
-        covariates=config.covariates if spec.sees_clinical else {},
+        covariates={name: config.covariates[name] for name in seen_covariates(spec, tuple(config.covariates))},
         embeddings=keys_of(spec),
         max_missing=config.evaluation.max_missing,
         paper_maps=config.embedding.map_size == "paper",
         components=config.training.components,
+        head=spec.head,
+        features=config.radiomics.features,
     )
     if spec.survival == RIDGE_COX:
         return Pipeline([("preprocess", preprocess), ("survival", CoxModel(config.training.cox_penalty))])
-    model = DeepSurvModel(config.training, config.evaluation.time_quantiles, seed)
+    design = Design(spec.head, "gate" if spec.fusion == GATE else "concatenation")
+    model = DeepSurvModel(config.training, config.evaluation.time_quantiles, seed, design, epochs)
     return Pipeline([("preprocess", preprocess), ("survival", model)])
+
+
+def seen_covariates(spec: RowSpec, declared: Sequence[str]) -> list[str]:
+    """Names of the covariates that a row sees: none, all that are declared, or the stage alone."""
+    if not spec.sees_clinical:
+        return []
+    return [name for name in declared if spec.stage in (None, name)]
 
 
 def keys_of(spec: RowSpec) -> tuple[EmbeddingKey, ...]:
     """The embeddings that a row sees, in the order in which they are fused."""
     return tuple(EmbeddingKey(modality, spec.roi, spec.readout) for modality in spec.modalities)
-
-
-def head_maps(memory: FloatArray, *, paper_maps: bool) -> FloatArray:
-    """What the averaging head sees of a memory: float32 (n, 1, h, w), or (n, 1, 64, 64) for `paper_maps`.
-
-    Parameter-free and of each patient alone. Given back (n, 1, 1, h, w) of such maps, it returns them unchanged.
-    """
-    maps = average_map(memory)
-    return stretch(maps) if paper_maps else maps
-
-
-@dataclass(frozen=True)
-class MapStatistics:
-    """How maps are standardised: pixel-wise mean (1, h, w) and one sd of all, over the training patients."""
-
-    mean: npt.NDArray[np.float64]
-    sd: float
-
-    @classmethod
-    def of(cls, maps: FloatArray) -> MapStatistics:
-        """maps: (n, 1, h, w) of the training patients."""
-        mean = maps.mean(axis=0, dtype=np.float64)
-        return cls(mean, float(np.sqrt(np.mean((maps - mean) ** 2))))
-
-    def apply(self, maps: FloatArray) -> FloatArray:
-        """Standardised maps; maps that are all the same stay as they are, centred."""
-        return np.asarray((maps - self.mean) / (self.sd or 1.0), dtype=np.float32)
 
 
 class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
@@ -80,9 +66,11 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
     covariates: declared covariates, empty where the row sees none. embeddings: what it sees of the images.
     max_missing: a covariate missing in a larger share of the training patients is dropped.
     components: the most principal components of a vector read-out; numbers of the PET are scaled alone.
+    head: what reads a memory: "averaging" reads its mean as a map, "PCA" its numbers as one vector, any other the
+    whole of it as a volume. features: the most radiomics that are chosen of a scan.
     After `fit`: columns_ (fitted ColumnTransformer or None), kept_ (bool, its columns that vary in training),
-    maps_ (MapStatistics by modality), vectors_ (Components or Scaled by modality), notes_ (what was dropped or
-    imputed, and why).
+    maps_ (MapStatistics by modality, of maps or volumes), vectors_ (Components, Scaled or Selected by modality),
+    notes_ (what was dropped, chosen or imputed, and why).
     """
 
     def __init__(
@@ -92,22 +80,26 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         max_missing: float,
         paper_maps: bool,
         components: int,
+        head: str = AVERAGING,
+        features: int = 10,
     ) -> None:
-        self.covariates, self.embeddings = covariates, embeddings
+        self.covariates, self.embeddings, self.head = covariates, embeddings, head
         self.max_missing, self.paper_maps, self.components = max_missing, paper_maps, components
+        self.features = features
 
-    def fit(self, features: PatientFeatures, y: Any = None) -> Preprocess:  # noqa: ARG002
+    def fit(self, features: PatientFeatures, y: Any = None) -> Preprocess:
         """Learn from the training patients. Raises ClinicalError, ImagingError, or CohortError: nothing is left."""
         self.notes_: tuple[str, ...] = ()
         self.columns_: ColumnTransformer | None = None
         self.kept_: npt.NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
         if self.covariates:
             self._fit_covariates(features)
-        map_keys, vector_keys = self._keys()
-        self.maps_ = {key.modality: MapStatistics.of(self._maps(features, key)) for key in map_keys}
+        image_keys, vector_keys = self._keys()
+        of_images = MapStatistics.of if self.head == AVERAGING else MapStatistics.of_volumes
+        self.maps_ = {key.modality: of_images(self._images(features, key)) for key in image_keys}
         constant = [modality for modality, statistics in self.maps_.items() if statistics.sd == 0]
         self.notes_ += tuple(f"{modality} maps are the same in all training patients" for modality in constant)
-        self.vectors_ = {key.modality: self._fit_vectors(features, key) for key in vector_keys}
+        self.vectors_ = {key.modality: self._fit_vectors(features, key, y) for key in vector_keys}
         return self
 
     def transform(self, features: PatientFeatures) -> ModelInputs:
@@ -116,17 +108,19 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         if self.columns_ is not None:
             matrix = self.columns_.transform(checked_covariates(features, self.covariates))
             clinical = np.asarray(matrix[:, self.kept_], dtype=np.float32)
-        map_keys, vector_keys = self._keys()
-        maps = {key.modality: self.maps_[key.modality].apply(self._maps(features, key)) for key in map_keys}
+        image_keys, vector_keys = self._keys()
+        images = {key.modality: self.maps_[key.modality].apply(self._images(features, key)) for key in image_keys}
         vectors = {
-            key.modality: self.vectors_[key.modality].apply(checked_vectors(features, key)) for key in vector_keys
+            key.modality: self.vectors_[key.modality].apply(self._vectors(features, key)) for key in vector_keys
         }
-        return ModelInputs(clinical, maps, vectors)
+        if self.head == AVERAGING:
+            return ModelInputs(clinical, maps=images, vectors=vectors)
+        return ModelInputs(clinical, volumes=images, vectors=vectors)
 
     def _keys(self) -> tuple[list[EmbeddingKey], list[EmbeddingKey]]:
-        """What it sees of the images: maps, and vectors."""
-        maps = [key for key in self.embeddings if key.readout in MAP_READOUTS]
-        return maps, [key for key in self.embeddings if key not in maps]
+        """What it sees of the images: maps or volumes, and vectors."""
+        images = [key for key in self.embeddings if key.readout in MAP_READOUTS and self.head != PCA]
+        return images, [key for key in self.embeddings if key not in images]
 
     def _fit_covariates(self, features: PatientFeatures) -> None:
         training = checked_covariates(features, self.covariates)
@@ -143,29 +137,48 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         if not self.kept_.any():
             raise CohortError(
                 f"no covariate is left for the {len(features)} training patients: {'; '.join(self.notes_)}. "
-                "Raise evaluation.max_missing, or leave 'clinical' and 'multimodal' out of models.families."
+                "Raise evaluation.max_missing, or leave 'clinical' and 'multimodal' out of models.families (for the "
+                "row of the stage alone: models.stage)."
             )
 
-    def _fit_vectors(self, features: PatientFeatures, key: EmbeddingKey) -> Components | Scaled:
+    def _fit_vectors(self, features: PatientFeatures, key: EmbeddingKey, y: Any) -> Components | Scaled | Selected:
         numbers = key.readout == PET_NUMBERS
-        name, vectors = f"{key.modality} {key.readout} of {key.roi}", checked_vectors(features, key)
+        name, vectors = f"{key.modality} {key.readout} of {key.roi}", self._vectors(features, key)
         try:
-            found = Scaled.of(vectors) if numbers else Components.of(vectors, self.components)
+            found: Components | Scaled | Selected
+            if key.readout == RADIOMICS:
+                found = Selected.of(vectors, y, self.features, self.max_missing)
+            else:
+                found = Scaled.of(vectors) if numbers else Components.of(vectors, self.components)
         except CohortError as error:
-            place = "models.baselines" if numbers else "embedding.readouts"
-            raise CohortError(f"{name}: {error}. Leave '{key.readout}' out of {place}.") from error
+            raise CohortError(f"{name}: {error}. {_leave_out(key)}") from error
         self.notes_ += (f"{name}: {found.losses}",) if found.losses else ()
         return found
 
-    def _maps(self, features: PatientFeatures, key: EmbeddingKey) -> FloatArray:
+    def _vectors(self, features: PatientFeatures, key: EmbeddingKey) -> npt.NDArray[np.float64]:
+        if key.readout not in MAP_READOUTS:
+            return checked_vectors(features, key)
+        memory = self._images(features, key)
+        return np.asarray(memory.reshape(len(memory), -1), dtype=np.float64)
+
+    def _images(self, features: PatientFeatures, key: EmbeddingKey) -> FloatArray:
         if key not in features.embeddings:
             raise ValueError(f"the table has no embedding {key}; it has {sorted(features.embeddings)}")
-        maps = head_maps(features.embeddings[key], paper_maps=self.paper_maps)
-        finite = np.isfinite(maps).all(axis=(1, 2, 3))
+        made = head_maps if self.head == AVERAGING else head_volumes
+        images = made(features.embeddings[key], paper_maps=self.paper_maps)
+        finite = np.array([np.isfinite(image).all() for image in images])
         if not finite.all():
             raise ImagingError(
                 features.ids[int(np.argmin(finite))],
                 f"{key.modality} embedding of {key.roi} is not finite",
                 mend="Remove it from the embedding store and embed the patient again.",
             )
-        return maps
+        return images
+
+
+def _leave_out(key: EmbeddingKey) -> str:
+    if key.readout in MAP_READOUTS:
+        return f"Leave '{PCA}' out of models.heads and models.multimodal_heads."
+    return (
+        f"Leave '{key.readout}' out of {'models.baselines' if key.readout in BASELINES else 'embedding.readouts'}."
+    )

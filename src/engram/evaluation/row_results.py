@@ -11,7 +11,7 @@ from engram.evaluation.bootstrap import Interval, c_index_interval
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.multiplicity import benjamini_hochberg
 from engram.evaluation.results import RowResult
-from engram.evaluation.rows import NONE, RowSpec
+from engram.evaluation.rows import BASELINE_NAMES, NONE, RowSpec
 from engram.evaluation.statistics import fold_statistics, held_out_ratio
 from engram.outcome import SurvivalOutcome
 from engram.survival.metrics import harrell_c
@@ -87,7 +87,7 @@ def _row(
         modality=spec.modality or NONE,
         roi=spec.roi,
         readout=spec.readout,
-        encoder=encoder if spec.modality and spec.readout != PET_NUMBERS else NONE,
+        encoder=BASELINE_NAMES.get(spec.readout, NONE if spec.readout in (NONE, PET_NUMBERS) else encoder),
         head=spec.head,
         fusion=spec.fusion,
         survival=spec.survival,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from engram.evaluation.rows import RowSpec
 from engram.files import atomic_write, canonical_json
 from engram.outcome import SurvivalOutcome
 from engram.table import EmbeddingKey, PatientFeatures, StudyTable
@@ -31,6 +34,23 @@ def save_table(table: StudyTable, path: Path) -> Path:
     arrays |= {f"embedding_{number}": table.features.embeddings[key] for number, key in enumerate(keys)}
     text = np.frombuffer(json.dumps(header, allow_nan=False).encode(), dtype=np.uint8)
     return atomic_write(path, lambda stream: np.savez(stream, allow_pickle=False, header=text, **arrays))
+
+
+def save_row_tables(
+    table: StudyTable, averaged: StudyTable, specs: Sequence[RowSpec], folder: Path
+) -> dict[RowSpec, Path]:
+    """The file that each row reads. Rows that read whole memories get those of their own region and read-out, one
+    file for all of them; the others share the averaged table, a hundredth of the size."""
+    paths: dict[tuple[str, str] | None, Path] = {}
+    for place in dict.fromkeys((spec.roi, spec.readout) if spec.reads_memory else None for spec in specs):
+        whole = averaged if place is None else _of_place(table, *place)
+        paths[place] = save_table(whole, folder / f"table_{len(paths)}.npz")
+    return {spec: paths[(spec.roi, spec.readout) if spec.reads_memory else None] for spec in specs}
+
+
+def _of_place(table: StudyTable, roi: str, readout: str) -> StudyTable:
+    of_place = {key: a for key, a in table.features.embeddings.items() if (key.roi, key.readout) == (roi, readout)}
+    return replace(table, features=replace(table.features, embeddings=of_place))
 
 
 def load_table(path: Path) -> StudyTable:

@@ -13,7 +13,7 @@ from engram.config_models import Training
 from engram.errors import CohortError
 from engram.outcome import SurvivalOutcome
 from engram.survival.inputs import ModelInputs
-from engram.survival.network import Batch, DeepSurvNet
+from engram.survival.network import AVERAGED, Batch, DeepSurvNet, Design
 from engram.survival.splits import Fold, stratified_splits
 from engram.survival.training import LabelledBatch, best_epoch, local_seed, new_net, train
 
@@ -39,6 +39,13 @@ class FittedDeepSurv:
             risks = [net.eval()(batch).double().numpy() for net in self.nets]
         return np.asarray(np.mean(risks, axis=0), dtype=np.float64)
 
+    def gate(self, inputs: ModelInputs) -> npt.NDArray[np.float64] | None:
+        """The share of PET (n,) in each patient's mixture, the mean of the networks'; None without a gate."""
+        batch = Batch(inputs)
+        with torch.no_grad():
+            shares = [share for net in self.nets if (share := net.eval().gate(batch)) is not None]
+        return np.mean([share.double().numpy() for share in shares], axis=0) if shares else None
+
 
 def fit_deepsurv(
     inputs: ModelInputs,
@@ -47,8 +54,12 @@ def fit_deepsurv(
     seed: int,
     *,
     time_quantiles: int = 4,
+    design: Design = AVERAGED,
+    epochs: int | None = None,
 ) -> FittedDeepSurv:
     """Train on these patients, and on nothing else.
+
+    epochs: how long to train, where that is known; no inner split is made then.
 
     settings.inner_folds: 1 holds out a fifth of them; k > 1 holds out each of k parts in turn. The median of the
     best epochs then ends the training of all. An inner split that cannot rank anybody is left out; where none can,
@@ -61,18 +72,23 @@ def fit_deepsurv(
             f"DeepSurv cannot be trained: none of the {len(outcome)} training patients had an event while another "
             "was at risk. Set fewer evaluation.folds or add patients."
         )
-    splits = inner_splits(outcome, folds=settings.inner_folds, time_quantiles=time_quantiles, seed=seed)
-    best = [epoch for fold in splits if (epoch := _inner_run(inputs, outcome, fold, settings, seed)) is not None]
-    epochs = round(statistics.median(best)) if best else min(DEFAULT_EPOCHS, settings.max_epochs)
-    nets = tuple(_trained(inputs, everyone, settings, epochs, seed + k) for k in range(settings.ensemble))
-    return FittedDeepSurv(nets, epochs, _notes(len(splits), len(best), epochs))
+    notes: tuple[str, ...] = ()
+    if epochs is None:
+        splits = inner_splits(outcome, folds=settings.inner_folds, time_quantiles=time_quantiles, seed=seed)
+        best = [
+            e for fold in splits if (e := _inner_run(inputs, outcome, fold, settings, seed, design)) is not None
+        ]
+        epochs = round(statistics.median(best)) if best else min(DEFAULT_EPOCHS, settings.max_epochs)
+        notes = _notes(len(splits), len(best), epochs)
+    nets = tuple(_trained(inputs, everyone, settings, epochs, seed + k, design) for k in range(settings.ensemble))
+    return FittedDeepSurv(nets, epochs, notes)
 
 
 def _trained(
-    inputs: ModelInputs, everyone: LabelledBatch, settings: Training, epochs: int, seed: int
+    inputs: ModelInputs, everyone: LabelledBatch, settings: Training, epochs: int, seed: int, design: Design
 ) -> DeepSurvNet:
     with local_seed(seed):
-        net = new_net(inputs, settings)
+        net = new_net(inputs, settings, design)
         train(net, everyone, settings, epochs=epochs)
     return net.eval()
 
@@ -87,17 +103,40 @@ def inner_splits(outcome: SurvivalOutcome, *, folds: int, time_quantiles: int, s
 
 
 def _inner_run(
-    inputs: ModelInputs, outcome: SurvivalOutcome, fold: Fold, settings: Training, seed: int
+    inputs: ModelInputs, outcome: SurvivalOutcome, fold: Fold, settings: Training, seed: int, design: Design
 ) -> int | None:
     """The best epoch of one inner split, or None where either part has no event with another patient at risk."""
     training, validation = (
-        LabelledBatch.of(inputs.subset(index), outcome.subset(index))
-        for index in (fold.train_index, fold.test_index)
+        (inputs.subset(index), outcome.subset(index)) for index in (fold.train_index, fold.test_index)
+    )
+    found = best_epochs_and_risk(*training, *validation, settings, seed, design=design)
+    return None if found is None else found[0]
+
+
+def best_epochs_and_risk(
+    inputs: ModelInputs,
+    outcome: SurvivalOutcome,
+    validation_inputs: ModelInputs,
+    validation_outcome: SurvivalOutcome,
+    settings: Training,
+    seed: int,
+    *,
+    design: Design = AVERAGED,
+) -> tuple[int, npt.NDArray[np.float64]] | None:
+    """Train one network on one part of the training patients, and stop by another part of them.
+
+    Gives the best number of epochs and the log-risk (n,) of the validation patients there; None where either part
+    has no event with another patient at risk. Both parts must be of the training patients of a fold.
+    """
+    training, validation = (
+        LabelledBatch.of(inputs, outcome),
+        LabelledBatch.of(validation_inputs, validation_outcome),
     )
     if not (training.sets.informative and validation.sets.informative):
         return None
     with local_seed(seed):
-        return best_epoch(new_net(inputs, settings), training, validation, settings)
+        best = best_epoch(new_net(inputs, settings, design), training, validation, settings)
+    return best.epoch, np.asarray(best.risk.double().numpy(), dtype=np.float64)
 
 
 def _notes(splits: int, usable: int, epochs: int) -> tuple[str, ...]:

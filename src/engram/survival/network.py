@@ -3,53 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import nn
 
+from engram.config_models import FusionName, Training
 from engram.heads.averaging import AveragingHead
-from engram.heads.fusion import Concatenation
+from engram.heads.fusion import Concatenation, Gate
+from engram.heads.make import make_head
 from engram.survival.inputs import ModelInputs
 
 # Patients per pass through a tower: what fits the caches of a CPU. Risk sets stay those of all patients.
 _TOWER_PATIENTS = 32
 
+Norm = Literal["none", "layer", "batch"]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Which network: the head of each modality's image, and how the vectors of two are fused (paper 2.3)."""
+
+    head: str = "averaging"
+    fusion: FusionName = "concatenation"
+
+
+AVERAGED = Design()  # what the paper found best; a model without images needs none
+
 
 class DeepSurvNet(nn.Module):
-    """From maps and covariates to a log-risk (n,); higher is worse.
+    """From images, vectors and covariates to a log-risk (n,); higher is worse.
 
-    modalities: one averaging tower each, in the order of fusion; none for a clinical model. n_clinical: covariate
-    columns, 0 for none. hidden: widths of the hidden layers, each with batch normalisation, ReLU and dropout; none
-    makes a linear model. The last layer has no bias: the partial likelihood cannot see one.
+    inputs: whose shapes it is made for; nothing else of them is kept. Each modality's image goes through a tower of
+    its own, in the order of fusion; vectors are fused as they are. settings: widths of the hidden layers, each with
+    norm, ReLU and dropout; none makes a linear model, and so does the head "flatten", whose vector is as long as
+    the memory. The last layer has no bias: the partial likelihood cannot see one.
     """
 
-    def __init__(
-        self,
-        modalities: Sequence[str],
-        n_clinical: int,
-        *,
-        hidden: Sequence[int],
-        dropout: float,
-        batch_norm: bool,
-    ) -> None:
+    def __init__(self, inputs: ModelInputs, settings: Training, design: Design) -> None:
         super().__init__()
-        self.towers = nn.ModuleDict({modality: AveragingHead() for modality in modalities})
-        self.fusion = Concatenation([head.out_features for head in self.averaging_heads], n_clinical)
-        self.head = _feed_forward(self.fusion.out_features, hidden, dropout=dropout, batch_norm=batch_norm)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a fifth faster on CPU
+        towers = {m: make_head(design.head, image.shape[1:], settings) for m, image in inputs.images.items()}
+        self.towers = nn.ModuleDict(towers)
+        widths = [tower.out_features for tower in towers.values()]
+        widths += [vectors.shape[1] for vectors in inputs.vectors.values()]
+        n_clinical = 0 if inputs.clinical is None else inputs.clinical.shape[1]
+        self.fusion = (Gate if design.fusion == "gate" else Concatenation)(widths, n_clinical)
+        self.head = _feed_forward(
+            self.fusion.out_features,
+            () if design.head == "flatten" and towers else settings.hidden,
+            dropout=settings.dropout,
+            embedding_dropout=settings.embedding_dropout,
+            norm=settings.norm,
+        )
+        for tower in towers.values():
+            if isinstance(
+                tower, AveragingHead
+            ):  # a fifth faster on CPU; convolutions of volumes have no such layout
+                tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    @property
-    def averaging_heads(self) -> list[AveragingHead]:
-        """The towers, in the order of fusion."""
-        return [tower for tower in self.towers.values() if isinstance(tower, AveragingHead)]
+    def vectors(self, batch: Batch) -> list[torch.Tensor]:
+        """The vector of each modality, (n, d), in the order of fusion. Each depends on that patient alone."""
+        of_images = [
+            torch.cat([tower(part) for part in torch.split(batch.images[modality], _TOWER_PATIENTS)])
+            for modality, tower in self.towers.items()
+        ]
+        return of_images + batch.vectors
 
     def fuse(self, batch: Batch) -> torch.Tensor:
         """The fused vector of each patient, (n, d). Each depends on that patient alone."""
-        vectors = [
-            torch.cat([tower(part) for part in torch.split(batch.maps[modality], _TOWER_PATIENTS)])
-            for modality, tower in self.towers.items()
-        ]
-        return self.fusion(vectors, batch.clinical)  # type: ignore[no-any-return]
+        return self.fusion(self.vectors(batch), batch.clinical)  # type: ignore[no-any-return]
+
+    def gate(self, batch: Batch) -> torch.Tensor | None:
+        """The share of PET (n,) in each patient's mixture; None without a gate."""
+        return self.fusion.alpha(self.vectors(batch)) if isinstance(self.fusion, Gate) else None
 
     def risk(self, fused: torch.Tensor) -> torch.Tensor:
         """The log-risk (n,) of fused vectors."""
@@ -77,22 +104,30 @@ class DeepSurvNet(nn.Module):
 
 
 class Batch:
-    """`ModelInputs` as tensors of their own memory."""
+    """`ModelInputs` as tensors: clinical (n, c) or None, vectors in order, and images by modality.
+
+    Maps get memory of their own; volumes, which are a hundred times as large, are shared with the inputs, and
+    nothing writes to them.
+    """
 
     def __init__(self, inputs: ModelInputs) -> None:
         self.clinical = None if inputs.clinical is None else torch.tensor(inputs.clinical, dtype=torch.float32)
-        self.maps = {
+        self.vectors = [torch.tensor(vectors, dtype=torch.float32) for vectors in inputs.vectors.values()]
+        self.images = {
             modality: torch.tensor(maps, dtype=torch.float32).to(memory_format=torch.channels_last)
             for modality, maps in inputs.maps.items()
-        }
+        } | {modality: torch.from_numpy(volumes) for modality, volumes in inputs.volumes.items()}
 
 
-def _feed_forward(width: int, hidden: Sequence[int], *, dropout: float, batch_norm: bool) -> nn.Sequential:
-    layers: list[nn.Module] = []
+def _feed_forward(
+    width: int, hidden: Sequence[int], *, dropout: float, embedding_dropout: float, norm: Norm
+) -> nn.Sequential:
+    # A layer that does nothing would still draw random numbers, and change every later one.
+    layers: list[nn.Module] = [nn.Dropout(embedding_dropout)] if embedding_dropout > 0 else []
     for next_width in hidden:
         layers.append(nn.Linear(width, next_width))
-        if batch_norm:
-            layers.append(nn.BatchNorm1d(next_width))
+        if norm != "none":
+            layers.append({"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}[norm](next_width))
         layers += [nn.ReLU(), nn.Dropout(dropout)]
         width = next_width
     layers.append(nn.Linear(width, 1, bias=False))

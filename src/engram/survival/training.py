@@ -14,7 +14,7 @@ from engram.config_models import Training
 from engram.outcome import SurvivalOutcome
 from engram.survival.cox_loss import RiskSets, cox_loss, risk_sets
 from engram.survival.inputs import ModelInputs
-from engram.survival.network import Batch, DeepSurvNet
+from engram.survival.network import AVERAGED, Batch, DeepSurvNet, Design
 
 STEPS_OF_SCHEDULE = 3  # the step schedule multiplies the learning rate this often ...
 STEP_FACTOR = 0.3  # ... by this factor
@@ -43,16 +43,9 @@ def local_seed(seed: int) -> Iterator[None]:
         yield
 
 
-def new_net(inputs: ModelInputs, settings: Training) -> DeepSurvNet:
-    """An untrained network for these inputs; call it inside `local_seed`."""
-    n_clinical = 0 if inputs.clinical is None else inputs.clinical.shape[1]
-    return DeepSurvNet(
-        tuple(inputs.maps),
-        n_clinical,
-        hidden=settings.hidden,
-        dropout=settings.dropout,
-        batch_norm=settings.batch_norm,
-    )
+def new_net(inputs: ModelInputs, settings: Training, design: Design = AVERAGED) -> DeepSurvNet:
+    """An untrained network for inputs of these shapes; call it inside `local_seed`."""
+    return DeepSurvNet(inputs, settings, design)
 
 
 def train(net: DeepSurvNet, training: LabelledBatch, settings: Training, *, epochs: int) -> None:
@@ -64,32 +57,42 @@ def train(net: DeepSurvNet, training: LabelledBatch, settings: Training, *, epoc
         net.calibrate(net.fuse(training.batch))
 
 
-def best_epoch(net: DeepSurvNet, training: LabelledBatch, validation: LabelledBatch, settings: Training) -> int:
+@dataclass(frozen=True)
+class Look:
+    """What validation patients said after some epochs. risk: their log-risk (n,) there."""
+
+    epoch: int
+    loss: float
+    risk: torch.Tensor
+
+
+def best_epoch(net: DeepSurvNet, training: LabelledBatch, validation: LabelledBatch, settings: Training) -> Look:
     """The number of epochs, 1 or more, after which the validation partial likelihood was best.
 
     The likelihood is over the validation patients' own risk sets. Stops after `patience` epochs without a better
     one. Call it inside `local_seed`.
     """
     run = _Run(net, training, settings)
-    best, best_loss = 1, math.inf
     run.step(run.forward())
+    best = None
     for epoch in range(1, settings.max_epochs + 1):
         fused = run.forward()
-        loss = _validation_loss(net, fused.detach(), validation, settings)
-        if loss < best_loss:
-            best, best_loss = epoch, loss
-        if epoch - best >= settings.patience or epoch == settings.max_epochs:
-            break
+        look = _look(net, fused.detach(), validation, settings, epoch)
+        if best is None or look.loss < best.loss:
+            best = look
+        if epoch - best.epoch >= settings.patience or epoch == settings.max_epochs:
+            return best
         run.step(fused)
-    return best
+    raise ValueError("max_epochs must be at least 1")
 
 
-def _validation_loss(
-    net: DeepSurvNet, train_fused: torch.Tensor, validation: LabelledBatch, settings: Training
-) -> float:
+def _look(
+    net: DeepSurvNet, train_fused: torch.Tensor, validation: LabelledBatch, settings: Training, epoch: int
+) -> Look:
     net.calibrate(train_fused)
     with torch.no_grad():
-        return float(cox_loss(net(validation.batch), validation.sets, settings.ties))
+        risk = net(validation.batch)
+        return Look(epoch, float(cox_loss(risk, validation.sets, settings.ties)), risk)
 
 
 class _Run:

@@ -9,6 +9,7 @@ import pytest
 
 from engram.errors import ClinicalError, CohortError
 from engram.evaluation import cross_validate as module
+from engram.evaluation import transport
 from engram.evaluation.cross_validate import averaged, cross_validate
 from engram.evaluation.fold_fit import fit_fold, job_seed
 from engram.evaluation.folds import stratified_folds
@@ -83,7 +84,7 @@ def test_a_damaged_result_is_made_again(study, tmp_path, damage):
 def test_kept_results_hold_no_outcome(study, tmp_path):
     run(study, tmp_path, specs=study[1][:1])
     for file in tmp_path.glob("*.json"):
-        assert set(json.loads(file.read_text())) == {"test_risk", "train_risk", "notes", "fingerprint"}
+        assert set(json.loads(file.read_text())) == {"test_risk", "train_risk", "notes", "gate", "fingerprint"}
 
 
 def changed(table, **fields):
@@ -186,7 +187,8 @@ def test_a_table_without_covariates_or_with_odd_cells_travels(make_study, tmp_pa
 
 def test_the_table_of_ids_and_outcomes_lies_in_the_run_folder_and_is_gone_afterwards(study, tmp_path, monkeypatch):
     written = []
-    monkeypatch.setattr(module, "save_table", lambda table, path: written.append(path) or save_table(table, path))
+    original = transport.save_table
+    monkeypatch.setattr(transport, "save_table", lambda table, path: written.append(path) or original(table, path))
     run(study, tmp_path, specs=study[1][:1])
     (path,) = written
     assert path.is_relative_to(tmp_path)

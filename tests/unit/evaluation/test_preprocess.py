@@ -6,7 +6,8 @@ import pytest
 
 from engram.config import Covariate
 from engram.errors import ClinicalError, CohortError, ImagingError
-from engram.evaluation.preprocess import MapStatistics, Preprocess, head_maps
+from engram.evaluation.maps import MapStatistics, head_maps
+from engram.evaluation.preprocess import Preprocess
 from engram.table import EmbeddingKey, PatientFeatures
 
 PET = EmbeddingKey("PET", "spine")

@@ -9,7 +9,6 @@ from engram.errors import CohortError, ImagingError
 from engram.evaluation import vectors as vectors_module
 from engram.evaluation.fold_fit import fit_fold, fit_model
 from engram.evaluation.folds import stratified_folds
-from engram.evaluation.models import DeepSurvModel
 from engram.evaluation.preprocess import Preprocess
 from engram.evaluation.rows import rows_of
 from engram.evaluation.vectors import Components
@@ -148,13 +147,6 @@ def test_components_are_found_on_one_thread(monkeypatch):
     with threadpool_limits(2, user_api="blas"):
         Components.of(noise(), 8)
     assert set(threads) == {1}
-
-
-def test_deepsurv_refuses_what_it_cannot_see(make_config):
-    inputs = fitted(features_of(pet=noise()), PET).transform(features_of(pet=noise()))
-    y = SurvivalOutcome(np.ones(40, dtype=bool), np.arange(1.0, 41)).to_structured()
-    with pytest.raises(ValueError, match="no head for vectors"):
-        DeepSurvModel(make_config().training, 4, 0).fit(inputs, y)
 
 
 @pytest.fixture

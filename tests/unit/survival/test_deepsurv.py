@@ -89,17 +89,18 @@ def test_early_stopping_finds_the_best_of_all_epochs(monkeypatch):
     half = np.arange(40)
     parts = [LabelledBatch.of(inputs.subset(i), outcome.subset(i)) for i in (half, half + 40)]
     curve = iter([3.0, 2.0, 1.0, 1.5, 0.5, 2.0, 2.0, 2.0])
-    monkeypatch.setattr(training_module, "_validation_loss", lambda *_: next(curve))
+    monkeypatch.setattr(training_module, "cox_loss", lambda *_: next(curve))
+    monkeypatch.setattr(training_module._Run, "step", lambda *_: None)
     with local_seed(0):
         best = best_epoch(new_net(inputs, FAST), *parts, FAST.model_copy(update={"patience": 3}))
-    assert best == 5
+    assert best.epoch == 5
     assert len(list(curve)) == 0
 
 
 def test_more_inner_folds_give_the_median_epoch(monkeypatch):
     inputs, outcome = cohort()
     epochs = iter([3, 30, 9])
-    monkeypatch.setattr("engram.survival.deepsurv.best_epoch", lambda *_: next(epochs))
+    monkeypatch.setattr("engram.survival.deepsurv._inner_run", lambda *_: next(epochs))
     fitted = fit_deepsurv(inputs, outcome, FAST.model_copy(update={"inner_folds": 3}), seed=0)
     assert fitted.epochs == 9
 
@@ -164,7 +165,9 @@ def test_the_explicit_penalty_is_on_the_survival_head_alone():
     [
         {"hidden": ()},
         {"hidden": (16, 8)},
-        {"batch_norm": False},
+        {"norm": "none"},
+        {"norm": "layer"},
+        {"embedding_dropout": 0.5},
         {"schedule": "step"},
         {"ties": "efron"},
         {"dropout": 0.0},
