@@ -123,6 +123,7 @@ def evaluate(
     source: str | None = None,
     truth: pd.DataFrame | None = None,
     evaluation: Mapping[str, Any] | None = None,
+    sensitivity: Mapping[str, Any] | None = None,
     tuning: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
     workers: int = 1,
@@ -134,16 +135,16 @@ def evaluate(
     table: as of `StudyTable.from_arrays`. rows: `Row`, or texts such as "clinical", "mine", "mine + clinical"; by
     default the covariates, each embedding, and each beside the covariates. protocol: 'nested' tunes inside each
     training part, 'fixed' takes the settings of `training`, 'paper' tunes on the test folds, which is optimistic;
-    several are run beside each other. evaluation, tuning, training: fields of these sections of the study file
-    (docs/study-file.md), such as evaluation={"folds": 3}. name, endpoint, source: for the report. truth: true
-    log-hazards of a synthetic cohort, columns clinical, imaging, total. workers: 1 works in this process; more
+    several are run beside each other. evaluation, sensitivity, tuning, training: fields of these sections of the
+    study file (docs/study-file.md), such as evaluation={"folds": 3}. name, endpoint, source: for the report. truth:
+    true log-hazards of a synthetic cohort, columns clinical, imaging, total. workers: 1 works in this process; more
     start others, and a script must then be guarded by `if __name__ == "__main__"`. No number depends on it.
     cache: a folder where finished work is kept, so that the same call goes on from there; by default none is.
     Raises ConfigError, CohortError, PatientError.
     """
     specs = specs_of(rows, table.features)
     protocols = (protocol,) if isinstance(protocol, str) else tuple(protocol)
-    given = {"evaluation": evaluation, "tuning": tuning, "training": training}
+    given = {"evaluation": evaluation, "sensitivity": sensitivity, "tuning": tuning, "training": training}
     sections = {kind: dict(fields) for kind, fields in given.items() if fields}
     config = _config(table, sections, name=name, endpoint=endpoint, source=source, seed=seed, protocols=protocols)
     check_analysable(int(table.outcome.event.sum()), len(table), config.evaluation.folds)
@@ -177,6 +178,7 @@ def _config(
         if where is not None:
             argument = field.removesuffix("s")
             raise ConfigError(f"evaluate: {field} in `{where}`: it is the argument `{argument}`.")
+    _add_columns_of_splits(table, sections.setdefault("evaluation", {}))
     images = {"images": {}, "rois": {NONE: {"mask": NONE}}} if table.features.embeddings else {}
     fields = {
         "name": name,
@@ -188,10 +190,21 @@ def _config(
         "source": source,
         **images,
         **sections,
-        "evaluation": {**sections.get("evaluation", {}), "seed": seed},
+        "evaluation": {**sections["evaluation"], "seed": seed},
         "tuning": {**sections.get("tuning", {}), "protocols": tuple(protocols)},
     }
     return checked_config(fields, "evaluate")
+
+
+def _add_columns_of_splits(table: StudyTable, evaluation: dict[str, Any]) -> None:
+    """Splits by site or time take what the table has; a study file would name its column."""
+    for splits, field, there in (("grouped", "group", table.groups), ("temporal", "order", table.order)):
+        if evaluation.get("splits") != splits:
+            continue
+        argument = "groups" if field == "group" else field
+        if there is None:
+            raise ConfigError(f"evaluate: splits '{splits}' need `{argument}` of StudyTable.from_arrays.")
+        evaluation.setdefault(field, argument)
 
 
 def _results(
@@ -201,7 +214,8 @@ def _results(
     other = next((row for row in found.rows if row.absent is None and row.protocol != wanted), None)
     if other is not None:
         raise RuntimeError(f"row '{other.name}' was run by protocol '{other.protocol}', not '{wanted}'")
-    measured = {field: getattr(found, field) for field in StudyResults.model_fields if hasattr(found, field)}
+    known = {**vars(found), **vars(found.sensitivity)}
+    measured = {field: known[field] for field in StudyResults.model_fields if field in known}
     n = len(table)
     return StudyResults(
         study=config.name,
@@ -223,7 +237,7 @@ def _records(table: StudyTable) -> list[PatientRecord]:
         PatientRecord(
             patient_id=who, row=row, ct=None, pet=None, labels={}, masks={},
             covariates={name: known[name].iloc[row - 1] for name in table.features.declared},
-            event=bool(event), time=float(time),
+            event=bool(event), time=float(time), group=None if table.groups is None else table.groups[row - 1],
         )
         for row, (who, event, time) in enumerate(told, 1)
     ]  # fmt: skip

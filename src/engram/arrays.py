@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from engram.errors import ConfigError, ImagingError, OutcomeError
 from engram.outcome import MONTHS_PER_UNIT, SurvivalOutcome
 
 Array = npt.NDArray[Any]
+Value = TypeVar("Value", str, float)
 
 
 def checked_ids(ids: Sequence[object] | Array | pd.Index[Any] | pd.Series[Any]) -> tuple[str, ...]:
@@ -44,6 +45,17 @@ def in_order_of_ids(what: str, values: object, ids: Sequence[str]) -> None:
             f"{what}: its index is neither 0, 1, 2, ... nor the ids in their order, so whose row is whose is not "
             "clear. Reorder it by the ids, or give it with reset_index(drop=True)."
         )
+
+
+def one_for_each(what: str, values: Any, ids: Sequence[str], kind: type[Value]) -> tuple[Value, ...]:
+    """A value for each patient, as text or number. Raises ConfigError naming a patient without one."""
+    in_order_of_ids(what, values, ids)
+    for value, patient_id in zip(values, ids, strict=True):
+        if pd.isna(value):
+            raise ConfigError(
+                f"{what}: patient {patient_id} has none. Give one for each, or leave the patient out."
+            )
+    return tuple(kind(value) for value in values)
 
 
 def checked_outcome(

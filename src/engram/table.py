@@ -17,6 +17,7 @@ from engram.arrays import (
     covariate_columns,
     declared_covariates,
     in_order_of_ids,
+    one_for_each,
 )
 from engram.config import Covariate
 from engram.config_embedding import ReadOutName
@@ -145,6 +146,8 @@ class StudyTable:
         event: Any = None,
         unit: str | None = None,
         kinds: Mapping[str, Covariate] | None = None,
+        groups: Sequence[object] | None = None,
+        order: Sequence[float] | None = None,
     ) -> StudyTable:
         """A table from what is in memory; everything in the order of `ids`.
 
@@ -152,7 +155,7 @@ class StudyTable:
         `engram.arrays.declared_covariates`. outcome: a SurvivalOutcome, or a structured array (event, time) with
         `unit`; or give time (greater than zero), event (1 where it was observed) and unit (days, weeks, months or
         years). embeddings: by a name of yours or by an EmbeddingKey, numbers (n, p), or maps (n, h, w) or
-        (n, entries, channels, h, w); kept as float32.
+        (n, entries, channels, h, w); kept as float32. groups, order: for splits by site or time, see StudyTable.
         Raises ConfigError, or the PatientError of whoever has a value that cannot be used.
         """
         known = checked_ids(ids)
@@ -162,7 +165,9 @@ class StudyTable:
         frame = covariate_columns(frame, declared)
         found = dict(_named(name, array, known) for name, array in (embeddings or {}).items())
         what = checked_outcome(known, outcome, time=time, event=event, unit=unit)
-        return cls(PatientFeatures(known, frame, found, declared), what)
+        sites = None if groups is None else one_for_each("groups", groups, known, str)
+        times = None if order is None else one_for_each("order", order, known, float)
+        return cls(PatientFeatures(known, frame, found, declared), what, sites, times)
 
 
 def _named(name: str | EmbeddingKey, array: Any, ids: Sequence[str]) -> tuple[EmbeddingKey, FloatArray]:

@@ -167,6 +167,33 @@ def test_without_rows_there_are_all(table):
     assert len(names) == 1 + 2 * 7
 
 
+def test_splits_by_site_and_time(table):
+    sites, years = np.arange(N) % 4, pd.Series(np.arange(N) // 4 + 2000)
+    split = StudyTable.from_arrays(
+        table.features.ids,
+        outcome=table.outcome,
+        embeddings={"v": np.random.default_rng(1).normal(size=(N, 2))},
+        groups=sites,
+        order=years,
+    )
+    by_site = evaluate(split, ["v"], protocol="fixed", evaluation={"folds": 2, "splits": "grouped"})
+    assert by_site.study.splits.kind == "grouped"
+    folds = by_site.out_of_fold.assign(site=sites).groupby("site")["fold"].nunique()
+    assert folds.tolist() == [1, 1, 1, 1]
+    assert [group.n for group in by_site.study.cohort.groups] == [13] * 4
+    by_time = evaluate(
+        split,
+        ["v"],
+        protocol="fixed",
+        evaluation={"folds": 2, "splits": "temporal"},
+        sensitivity={"permutations": 2},
+    )
+    assert len(by_time.out_of_fold) < N
+    assert [null.row for null in by_time.study.permutation_null] == ["v"]
+    with pytest.raises(ConfigError, match="splits 'grouped' need `groups`"):
+        evaluate(table, ["mine"], evaluation={"splits": "grouped"})
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

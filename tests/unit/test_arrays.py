@@ -38,6 +38,8 @@ def test_times_and_events_in_three_forms():
         ({"outcome": np.array(TIME), "time": None, "event": None}, "structured array"),
         ({"time": TIME[:3]}, "time: 3 row.* for 4 ids"),
         ({"time": pd.Series(TIME, index=["b", "a", "c", "d"])}, "time: its index is neither"),
+        ({"groups": ["x", "y", None, "x"]}, "groups: patient c has none"),
+        ({"order": [1, 2, np.nan, 3]}, "order: patient c has none"),
         ({"ids": ("a", "b", "b", "d")}, "'b' comes 2 times"),
         ({"ids": ("a", "b", None, "d")}, "number 3 is blank"),
     ],

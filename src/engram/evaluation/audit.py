@@ -38,9 +38,9 @@ class Differences:
 
 def kinds_of(specs: Sequence[RowSpec]) -> list[RowSpec]:
     """The first row of each kind: of what it sees, its head, its fusion and its survival model."""
-    found: dict[tuple[str, ...], RowSpec] = {}
+    found: dict[tuple[str | None, ...], RowSpec] = {}
     for spec in specs:
-        found.setdefault((spec.family, spec.readout, spec.head, spec.fusion, spec.survival), spec)
+        found.setdefault((spec.family, spec.readout, spec.head, spec.fusion, spec.survival, spec.stage), spec)
     return list(found.values())
 
 

@@ -42,8 +42,8 @@ class FittedModel:
 class FoldRisks:
     """Risks of the test and of the training patients of a fold, each in the order of the fold's index.
 
-    gate: share of PET in the mixture of each test patient; None where the row has no gate. fingerprint: of the fitted
-    pipeline with its settings, bit for bit.
+    gate: share of PET in the mixture of each test patient; None where the row has no gate. fingerprint: of the
+    fitted pipeline with its settings, bit for bit.
     """
 
     test_risk: RiskArray

@@ -29,7 +29,7 @@ from engram.evaluation.audit_data import (
 from engram.evaluation.audit_records import Audit, AuditCheck, AuditHashes, PermutedRow, save_audit
 from engram.evaluation.cross_validate import code_digest, cross_validate
 from engram.evaluation.fold_fit import FoldResult
-from engram.evaluation.folds import stratified_folds
+from engram.evaluation.folds import drawn_folds, study_folds
 from engram.evaluation.preprocess import keys_of
 from engram.evaluation.rows import RowSpec, rows_of
 from engram.pipeline.console import Console
@@ -70,7 +70,7 @@ def audit_study(
     """
     inputs = study_inputs(config)
     table = inputs.assembled.table
-    folds, again = _folds(table, config), _folds(table, config)
+    folds, again = study_folds(table, config.evaluation), study_folds(table, config.evaluation)
     there = [spec for spec in rows_of(config) if set(keys_of(spec)) <= table.features.embeddings.keys()]
     specs = there if everything else kinds_of(there)
     fitted, alike = folds if everything else folds[:1], duplicates(table, folds)
@@ -111,11 +111,11 @@ class _Work:
         yield from training_checks(table, specs, folds, declared, self.run(self.workers))
         planted = next(iter(cheap(specs)), specs[0])
         yield planted_leak(table, planted, folds[0], declared, self.run(0))
-        yield order_check(table, cheap(specs), _folds(table, self.config), self.run(0))
+        yield order_check(table, cheap(specs), study_folds(table, self.config.evaluation), self.run(0))
 
     def permuted(self, table: StudyTable, specs: Sequence[RowSpec], permutations: int) -> list[PermutedRow]:
         def folds_of(permuted: StudyTable) -> list[Fold]:
-            return _folds(permuted, self.config)
+            return drawn_folds(permuted, self.config.evaluation)
 
         return permuted_rows(table, cheap(specs), folds_of, self.run(0), permutations=permutations)
 
@@ -127,13 +127,6 @@ class _Work:
                 return cross_validate(table, specs, folds, self.config, workers=workers, cache_dir=Path(folder))
 
         return run
-
-
-def _folds(table: StudyTable, config: StudyConfig) -> list[Fold]:
-    settings = config.evaluation
-    return stratified_folds(
-        table.outcome, folds=settings.folds, time_quantiles=settings.time_quantiles, seed=settings.seed
-    )
 
 
 def _quick(config: StudyConfig) -> StudyConfig:
