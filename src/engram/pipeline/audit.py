@@ -38,7 +38,8 @@ from engram.pipeline.folders import RunFolder
 from engram.survival.splits import Fold
 from engram.table import StudyTable
 
-QUICK_EPOCHS = 10  # what leaks, leaks in the first epochs
+QUICK_EPOCHS = 10  # what leaks, leaks in the first epochs ...
+QUICK_TRIALS = 2  # ... and with any settings
 _STATES = {True: "passed", False: "FAILED", None: "noted"}
 
 
@@ -74,7 +75,7 @@ def audit_study(
     there = [spec for spec in rows_of(config) if set(keys_of(spec)) <= table.features.embeddings.keys()]
     specs = there if everything else kinds_of(there)
     fitted, alike = folds if everything else folds[:1], duplicates(table, folds)
-    work = _Work(config if everything else _quick(config), workers)
+    work = _Work(_audited(config, everything=everything), workers)
     with console.stage("Auditing") as tell:
         checks: list[AuditCheck] = []
         for number, check in enumerate(work.checks(table, specs, fitted), 1):
@@ -93,7 +94,7 @@ def audit_study(
         rows=[spec.name for spec in specs],
         rows_of_study=len(rows_of(config)),
         folds=list(range(1, len(fitted) + 1)),
-        checks=[*checks, _scope(specs, everything=everything)],
+        checks=[*checks, _scope(config, specs, everything=everything)],
         permuted=permuted,
         hashes=_hashes(config, inputs, folds),
     )
@@ -129,19 +130,31 @@ class _Work:
         return run
 
 
-def _quick(config: StudyConfig) -> StudyConfig:
-    training = config.training
-    few = {"max_epochs": min(QUICK_EPOCHS, training.max_epochs), "ensemble": 1}
-    return config.model_copy(update={"training": training.model_copy(update=few)})
+def _audited(config: StudyConfig, *, everything: bool) -> StudyConfig:
+    """The study with the protocol that gives its results, and where not everything is wanted, with little training.
+    One that is tuned on its test folds alone leaks, and says so: there the settings of `training` are audited."""
+    protocol = config.tuning.headline if config.tuning.headline != "paper" else "fixed"
+    tuning, training = config.tuning, config.training
+    few = {} if everything else {"trials": min(QUICK_TRIALS, tuning.trials)}
+    short = {} if everything else {"max_epochs": min(QUICK_EPOCHS, training.max_epochs), "ensemble": 1}
+    return config.model_copy(
+        update={
+            "tuning": tuning.model_copy(update={"protocols": (protocol,), **few}),
+            "training": training.model_copy(update=short),
+        }
+    )
 
 
-def _scope(specs: Sequence[RowSpec], *, everything: bool) -> AuditCheck:
+def _scope(config: StudyConfig, specs: Sequence[RowSpec], *, everything: bool) -> AuditCheck:
     how = (
         "Every row on every fold, trained as in the study."
         if everything
         else f"One row of each kind ({len(specs)}), on the first fold; networks trained for {QUICK_EPOCHS} epochs "
-        "at most, one each. 'engram audit --all' takes every row, every fold and the full training."
+        f"at most, one each, searches of {QUICK_TRIALS} trials at most. 'engram audit --all' takes every row, every "
+        "fold and the full training."
     )
+    if "paper" in config.tuning.protocols:
+        how += " The protocol 'paper' tunes on the test folds, as it says: it is not audited."
     return AuditCheck(name="scope", question="What was trained again?", passed=None, detail=how)
 
 
