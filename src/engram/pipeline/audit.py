@@ -150,11 +150,11 @@ def _scope(config: StudyConfig, specs: Sequence[RowSpec], *, everything: bool) -
         "Every row on every fold, trained as in the study."
         if everything
         else f"One row of each kind ({len(specs)}), on the first fold; networks trained for {QUICK_EPOCHS} epochs "
-        f"at most, one each, searches of {QUICK_TRIALS} trials at most. 'engram audit --all' takes every row, every "
-        "fold and the full training."
+        f"at most, one each, searches of {QUICK_TRIALS} trials. 'engram audit --all' takes every row and fold, and "
+        "the full training."
     )
     if "paper" in config.tuning.protocols:
-        how += " The protocol 'paper' tunes on the test folds, as it says: it is not audited."
+        how += " The protocol 'paper' tunes on the test folds, as it says: not audited."
     return AuditCheck(name="scope", question="What was trained again?", passed=None, detail=how)
 
 
