@@ -127,11 +127,22 @@ FAMILIES = {"multimodal": "Image + clinical", "clinical": "Clinical only", "imag
 def encoder_name(row: RowResult, made: Provenance) -> str:
     """The frozen weights of a row, marked where they are random or not those that are published: tables are copied
     without their page."""
-    if not reads_model(row):
+    if not reads_model(row) and row.readout not in made.encoders:
         return or_dash(row.encoder)
-    if made.untrained_weights:
+    if _untrained(row, made):
         return row.encoder if "untrained" in row.encoder.lower() else f"{row.encoder} (untrained)"
-    return row.encoder if made.verified_weights else f"{row.encoder} (not verified)"
+    return row.encoder if _verified(row, made) else f"{row.encoder} (not verified)"
+
+
+def _untrained(row: RowResult, made: Provenance) -> bool:
+    """Whether random weights made what the row sees: of the memory model, or of the encoder of a baseline."""
+    encoder = made.encoders.get(row.readout)
+    return encoder.untrained if encoder is not None else made.untrained_weights and reads_model(row)
+
+
+def _verified(row: RowResult, made: Provenance) -> bool:
+    encoder = made.encoders.get(row.readout)
+    return encoder.verified if encoder is not None else made.verified_weights
 
 
 def reads_memory(row: RowResult) -> bool:
@@ -187,7 +198,7 @@ def no_interval(rows: Iterable[RowResult]) -> list[str]:
 
 def needs_untrained_label(results: StudyResults, rows: Iterable[RowResult]) -> bool:
     """Whether any of these rows looked at images through random weights."""
-    return results.provenance.untrained_weights and any(reads_model(row) for row in rows)
+    return any(_untrained(row, results.provenance) for row in rows)
 
 
 def by_c_index(rows: Iterable[RowResult]) -> list[RowResult]:
