@@ -123,13 +123,13 @@ def validated(
     """
     if harrell_c(np.zeros(len(validation)), validation.outcome) is None:
         return Judged(None)
-    pipeline = build_pipeline(spec, config, seed=seed)
+    pipeline, y = build_pipeline(spec, config, seed=seed), training.outcome.to_structured()
     seen, shown = visible(training.features, spec), visible(validation.features, spec)
     try:
         if spec.survival != DEEPSURV:
-            epochs, risk = None, pipeline.fit(seen, training.outcome.to_structured()).predict(shown)
+            epochs, risk = None, pipeline.fit(seen, y).predict(shown)
         else:
-            preprocess, model = pipeline.named_steps["preprocess"].fit(seen), pipeline.named_steps["survival"]
+            preprocess, model = pipeline.named_steps["preprocess"].fit(seen, y), pipeline.named_steps["survival"]
             parts = preprocess.transform(seen), training.outcome, preprocess.transform(shown), validation.outcome
             found = best_epochs_and_risk(*parts, config.training, seed, design=model.design)
             if found is None:

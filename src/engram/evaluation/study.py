@@ -85,10 +85,11 @@ def evaluate_study(
     cache_dir: Path,
     progress: Progress | None = None,
     absent: Mapping[EmbeddingKey, str] | None = None,
-    say: Say | None = None,
     specs: Sequence[RowSpec] | None = None,
+    say: Say | None = None,
 ) -> Evaluation:
-    """Cross-validate every row that the study file asks for, or `specs`, under each protocol of `tuning`.
+    """Cross-validate every row that the study file asks for, or `specs` where they are given, under each protocol
+    of `tuning`.
 
     truth: true log-hazards (n rows, in the table's order; columns clinical, imaging, total) of a synthetic cohort,
     only compared with, never learned from. encoder: name of the frozen model, for the tables. absent: why the table
