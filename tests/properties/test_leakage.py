@@ -146,6 +146,8 @@ def artefacts(table, spec, fold=FOLD):
     (model,) = models
     inputs = model.pipeline[:-1].transform(visible(PROBES, spec))
     found = {"probes": model.predict(visible(PROBES, spec)), "train": result.train_risk, "inputs": parts(inputs)}
+    if spec.fusion == "gate":
+        found["gate"] = model.gate(visible(PROBES, spec))
     return found | {"pipeline": parts(model.pipeline), "notes": np.array(model.notes)}, result
 
 

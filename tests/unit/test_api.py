@@ -85,6 +85,17 @@ def test_the_same_call_gives_the_same_numbers(table, results, tmp_path):
     assert list(tmp_path.glob("*.json"))
 
 
+def test_tuned_protocols_stand_beside_each_other(table):
+    given = {"evaluation": {"folds": 2}, "tuning": {"trials": 2, "inner_folds": 2}}
+    found = evaluate(table, ["mine"], protocol=("nested", "paper"), **given)
+    row = found.rows.loc["mine"]
+    assert row["protocol"] == "nested"
+    assert row["gap"] == pytest.approx(row["same_folds_c"] - row["c_index"])
+    assert {search.protocol for search in found.study.searches} == {"nested", "paper"}
+    alone = evaluate(table, ["mine"], **given)
+    assert alone.rows.loc["mine", "c_index"] == row["c_index"]
+
+
 def test_maps_train_a_network(table):
     before = torch.get_num_threads()
     found = evaluate(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engram.config import StudyConfig
+from engram.config_tuning import ProtocolName
 from engram.evaluation.audit import (
     Run,
     cheap,
@@ -27,10 +28,11 @@ from engram.evaluation.audit_data import (
     folds_digest,
 )
 from engram.evaluation.audit_records import Audit, AuditCheck, AuditHashes, PermutedRow, save_audit
-from engram.evaluation.cross_validate import code_digest, cross_validate
+from engram.evaluation.cross_validate import code_digest
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.folds import drawn_folds, study_folds
 from engram.evaluation.preprocess import keys_of
+from engram.evaluation.protocols import headline_rows
 from engram.evaluation.rows import RowSpec, rows_of
 from engram.pipeline.console import Console
 from engram.pipeline.evaluate import Inputs, study_digest, study_inputs
@@ -112,7 +114,8 @@ class _Work:
         yield from training_checks(table, specs, folds, declared, self.run(self.workers))
         planted = next(iter(cheap(specs)), specs[0])
         yield planted_leak(table, planted, folds[0], declared, self.run(0))
-        yield order_check(table, cheap(specs), study_folds(table, self.config.evaluation), self.run(0))
+        folds = study_folds(table, self.config.evaluation)
+        yield order_check(table, cheap(specs), folds, _Work(_by(self.config, "fixed"), 0).run(0))
 
     def permuted(self, table: StudyTable, specs: Sequence[RowSpec], permutations: int) -> list[PermutedRow]:
         def folds_of(permuted: StudyTable) -> list[Fold]:
@@ -125,7 +128,7 @@ class _Work:
 
         def run(table: StudyTable, specs: Sequence[RowSpec], folds: Sequence[Fold]) -> list[list[FoldResult]]:
             with tempfile.TemporaryDirectory() as folder:
-                return cross_validate(table, specs, folds, self.config, workers=workers, cache_dir=Path(folder))
+                return headline_rows(table, specs, folds, self.config, workers=workers, cache_dir=Path(folder))
 
         return run
 
@@ -133,16 +136,21 @@ class _Work:
 def _audited(config: StudyConfig, *, everything: bool) -> StudyConfig:
     """The study with the protocol that gives its results, and where not everything is wanted, with little training.
     One that is tuned on its test folds alone leaks, and says so: there the settings of `training` are audited."""
-    protocol = config.tuning.headline if config.tuning.headline != "paper" else "fixed"
-    tuning, training = config.tuning, config.training
-    few = {} if everything else {"trials": min(QUICK_TRIALS, tuning.trials)}
-    short = {} if everything else {"max_epochs": min(QUICK_EPOCHS, training.max_epochs), "ensemble": 1}
-    return config.model_copy(
-        update={
-            "tuning": tuning.model_copy(update={"protocols": (protocol,), **few}),
-            "training": training.model_copy(update=short),
-        }
+    headline = config.tuning.headline
+    alone = _by(config, "fixed" if headline == "paper" else headline)
+    if everything:
+        return alone
+    tuning, training = alone.tuning, alone.training
+    few = {"trials": min(QUICK_TRIALS, tuning.trials)}
+    short = {"max_epochs": min(QUICK_EPOCHS, training.max_epochs), "ensemble": 1}
+    return alone.model_copy(
+        update={"tuning": tuning.model_copy(update=few), "training": training.model_copy(update=short)}
     )
+
+
+def _by(config: StudyConfig, protocol: ProtocolName) -> StudyConfig:
+    """The study under one protocol."""
+    return config.model_copy(update={"tuning": config.tuning.model_copy(update={"protocols": (protocol,)})})
 
 
 def _scope(config: StudyConfig, specs: Sequence[RowSpec], *, everything: bool) -> AuditCheck:

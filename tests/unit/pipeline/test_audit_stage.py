@@ -8,7 +8,8 @@ from engram.commands_audit import audit as command
 from engram.config import load_config
 from engram.evaluation.alterations import leaky
 from engram.evaluation.audit_records import load_audit
-from engram.evaluation.cross_validate import cross_validate
+from engram.evaluation.protocols import headline_rows
+from engram.evaluation.rows import rows_of
 from engram.pipeline import audit as stage
 from engram.pipeline.evaluate import study_digest
 from engram.pipeline.folders import RunFolder
@@ -52,9 +53,9 @@ def test_a_study_is_audited_and_its_patients_are_named_to_the_terminal_alone(stu
 
 def test_a_study_that_leaks_ends_with_status_1(study, capsys, monkeypatch):
     def leaking(table, specs, folds, config, **given):
-        return cross_validate(leaky(table, config.covariates), specs, folds, config, **given)
+        return headline_rows(leaky(table, config.covariates), specs, folds, config, **given)
 
-    monkeypatch.setattr(stage, "cross_validate", leaking)
+    monkeypatch.setattr(stage, "headline_rows", leaking)
     with pytest.raises(typer.Exit) as ended:
         command(study=study, workers=0, everything=True, permutations=2)
     assert ended.value.exit_code == 1
@@ -62,3 +63,11 @@ def test_a_study_that_leaks_ends_with_status_1(study, capsys, monkeypatch):
     assert "FAILED: test patients altered" in said
     assert "1 check(s) failed: test patients altered." in said
     assert load_audit(study.parent / "results" / "audit.json").folds == [1, 2]
+
+
+def test_tuning_is_part_of_what_is_audited(study, capsys, monkeypatch):
+    text = study.read_text() + "tuning: {protocols: [nested], trials: 4, inner_folds: 2}\n"
+    study.write_text(text + "models: {families: [clinical]}\n")
+    monkeypatch.setattr(stage, "rows_of", lambda config: rows_of(config)[:1])
+    command(study=study, workers=0, permutations=2)
+    assert "No check failed." in capsys.readouterr().out
