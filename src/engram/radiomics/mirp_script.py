@@ -24,7 +24,7 @@ _WIDTH = re.compile(r"_fbs_w[0-9.]+$")
 
 
 def leave_out_spatial() -> None:
-    """Above 1000 voxels MIRP estimates both from random subsets, for four fifths of the time of a skeleton.
+    """Above 1000 voxels MIRP estimates both from random subsets, for most of the time of a skeleton.
 
     It has no setting for it. Another version that keeps them elsewhere ends here, in the open.
     """
