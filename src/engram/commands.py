@@ -14,6 +14,7 @@ from engram.commands_init import init
 from engram.commands_radiomics import radiomics
 from engram.commands_segment import segment
 from engram.commands_store import store_app, weights_app
+from engram.commands_study import study
 from engram.config import StudyConfig, load_config
 from engram.terminal import Terminal, out
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 
 
 app.command()(segment)
+app.command()(study)
 app.command()(radiomics)
 app.add_typer(store_app, name="store")
 app.add_typer(weights_app, name="weights")

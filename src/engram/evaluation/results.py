@@ -17,7 +17,7 @@ from engram.evaluation.sensitivity_records import (
     RepeatedRow,
     Splits,
 )
-from engram.evaluation.tuning_records import SameFolds, Search
+from engram.evaluation.tuning_records import SameFolds, Search, Untuned
 from engram.files import write_text
 
 SCHEMA_VERSION = 1
@@ -48,6 +48,7 @@ class RowResult(Record):
     true_mean: float | None = None
     protocol: Literal["fixed", "nested", "paper"] = "fixed"  # how its settings were found
     same_folds: SameFolds | None = None  # the same row tuned on its own test folds, as in the paper
+    untuned: Untuned | None = None  # the same row with the settings of `training`, where it was tuned as well
     absent: str | None = None  # why the row has no numbers, as "weights absent: ..."; then c_index holds None only
 
 
@@ -235,6 +236,7 @@ class Provenance(Record):
         None  # at and above which a voxel counts for MTV and TLG; None where no row has them
     )
     training: dict[str, str | int | float | bool | list[int]]  # the study file's section, with defaults
+    tuning: dict[str, str | int | bool | list[str]] = Field(default_factory=dict)  # its section `tuning`
     max_missing: float | None = None  # covariates missing in a larger share of a training fold were dropped there
     seed: int
 

@@ -64,6 +64,8 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
             workers=workers,
             cache_dir=folder.folds,
             progress=progress,
+            absent=features.absent,
+            say=console.say if config.tuning.protocols != ("fixed",) else None,
         )
     studies = load_quality(config, cohort.records, embedded) if embedded is not None else []
     results = _results(
@@ -72,6 +74,9 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
     if studies:
         write_quality(studies, config.embedding.quality_limit, folder.quality)
     write_text(folder.out_of_fold, evaluation.out_of_fold.to_csv(index=False, lineterminator="\n"))
+    folder.tuning_trials.unlink(missing_ok=True)
+    if evaluation.searches:
+        write_text(folder.tuning_trials, evaluation.trials.to_csv(index=False, lineterminator="\n"))
     save_results(results, folder.results)
     return results
 
@@ -119,6 +124,7 @@ def _results(
         incremental_over_stage=evaluation.incremental_over_stage,
         **vars(evaluation.sensitivity),
         drawn_masks=summarise_quality(studies, config.embedding.quality_limit),
+        searches=evaluation.searches,
         provenance=_provenance(config, cohort, embedded),
     )
 
@@ -151,6 +157,7 @@ def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) 
         rois={name: in_words(roi) for name, roi in config.rois.items()},
         mtv_threshold=config.pet_numbers.in_words if _reads_pet_numbers(config) else None,
         training=config.training.model_dump(mode="json"),
+        tuning=config.tuning.model_dump(mode="json"),
         max_missing=config.evaluation.max_missing,
         seed=config.evaluation.seed,
     )

@@ -40,6 +40,11 @@ class RunFolder:
         return self.root / "out_of_fold_risks.csv"
 
     @property
+    def tuning_trials(self) -> Path:
+        """CSV: every trial of every search for hyperparameters; not there without tuning."""
+        return self.root / "tuning_trials.csv"
+
+    @property
     def quality(self) -> Path:
         """CSV: how what the model drew lies on the region, one line a patient, scan and region."""
         return self.root / "quality.csv"
