@@ -64,7 +64,7 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
             workers=workers,
             cache_dir=folder.folds,
             progress=progress,
-            absent=features.absent,
+            absent={**features.absent, **assembled.absent},
             say=console.say if config.tuning.protocols != ("fixed",) else None,
         )
     studies = load_quality(config, cohort.records, embedded) if embedded is not None else []
