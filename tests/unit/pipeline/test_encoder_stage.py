@@ -21,7 +21,7 @@ from engram.pipeline.console import Silent
 from engram.pipeline.embed import embed
 from engram.pipeline.embedded import Embedded, load_embedded
 from engram.pipeline.encoder_weights import check_encoders, needs_memory_model
-from engram.pipeline.evaluate import _provenance
+from engram.pipeline.evaluate import _provenance, evaluate
 from engram.pipeline.store import list_store
 from engram.pipeline.study_table import study_table
 from engram.report.prose import _encoder
@@ -194,3 +194,16 @@ def _hiera(config: StudyConfig, made: Embedded) -> list[tuple[str, bytes]]:
         for name, key in keys.items()
         if name.endswith("hiera")
     ]
+
+
+def test_a_row_whose_weights_are_absent_says_so_and_the_study_goes_on(config: StudyConfig) -> None:
+    models = {"baselines": ("resnet50", "vit"), "families": ("image",), "origins": ("PET",)}
+    small = config.model_copy(update={"models": config.models.model_copy(update=models)})
+    _run(small)
+    there, absent = evaluate(small, workers=0, console=Silent()).rows
+    assert (there.readout, there.absent) == ("resnet50", None)
+    assert there.mean is not None
+    assert absent.readout == "vit"
+    assert absent.absent is not None
+    assert absent.absent.startswith("weights absent: ")
+    assert absent.c_index == [None, None]
