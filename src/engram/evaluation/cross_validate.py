@@ -28,6 +28,7 @@ from engram.table import MAP_READOUTS, PatientFeatures, StudyTable
 # What a result depends on, as places in the package; a change of any byte makes kept results void.
 _CODE = ("heads", "survival", "outcome.py", "table.py", "config.py")
 _DECIDES_NO_RISK = {"folds", "seed", "times_months", "horizon_months"}  # the first two by themselves
+_DECIDES_NO_RISK |= {"splits", "group", "order", "first_window", "repeats", "repeat_rows"}  # nor do these
 _CODE_HERE = ("covariates.py", "preprocess.py", "maps.py", "vectors.py", "models.py", "fold_fit.py", "transport.py")
 
 

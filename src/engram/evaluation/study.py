@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from engram.config import StudyConfig
-from engram.evaluation.clinical_model import clinical_columns, clinical_model, incremental_value
+from engram.evaluation.clinical_model import clinical_columns, clinical_model, incremental_value, stage_columns
 from engram.evaluation.comparisons import compare_rows
 from engram.evaluation.cross_validate import cross_validate, fold_outcomes
 from engram.evaluation.fold_fit import FoldResult
-from engram.evaluation.folds import stratified_folds
+from engram.evaluation.folds import study_folds
+from engram.evaluation.held_out import held_out_patients
 from engram.evaluation.performance import performance
 from engram.evaluation.performance_records import Performance
 from engram.evaluation.results import (
@@ -29,7 +30,11 @@ from engram.evaluation.results import (
 from engram.evaluation.risk_groups import pool_risks, risk_groups
 from engram.evaluation.row_results import check_truth, row_results
 from engram.evaluation.rows import RowSpec, rows_of
+from engram.evaluation.sensitivity import Sensitivity, sensitivity
+from engram.evaluation.sensitivity_records import Splits
+from engram.evaluation.split_record import split_record
 from engram.evaluation.statistics import held_out_ratio
+from engram.evaluation.variants import Runner
 from engram.jobs import Progress
 from engram.outcome import SurvivalOutcome
 from engram.survival.metrics import harrell_c
@@ -54,6 +59,9 @@ class Evaluation:
     incremental_value: list[IncrementalValue]
     risk_groups: RiskGroups | None
     performance: Performance
+    splits: Splits
+    sensitivity: Sensitivity
+    incremental_over_stage: list[IncrementalValue]
     folds: list[FoldSummary]
     out_of_fold: pd.DataFrame
     warnings: list[str]
@@ -78,9 +86,7 @@ def evaluate_study(
     specs = rows_of(config)
     check_truth(truth, len(table))
     settings = config.evaluation
-    folds = stratified_folds(
-        table.outcome, folds=settings.folds, time_quantiles=settings.time_quantiles, seed=settings.seed
-    )
+    folds = study_folds(table, settings)
     results = cross_validate(table, specs, folds, config, workers=workers, cache_dir=cache_dir, progress=progress)
     outcomes = fold_outcomes(table, folds)
     rows = row_results(specs, results, folds, outcomes, truth, encoder=encoder, seed=settings.seed)
@@ -101,6 +107,11 @@ def evaluate_study(
         performance=performance(
             [spec.name for spec in specs], results, folds, table.outcome, settings, drawn=_drawn(rows)
         ),
+        splits=split_record(table, folds, settings),
+        sensitivity=sensitivity(
+            table, specs, results, folds, config, Runner(cross_validate, workers, cache_dir, progress)
+        ),
+        incremental_over_stage=incremental_value(stage_columns(table, config), of_images, table.outcome),
         folds=[FoldSummary(n=len(outcome), events=int(outcome.event.sum())) for outcome in outcomes],
         out_of_fold=_out_of_fold(specs, results, folds, table),
         warnings=[*cohort_warnings(table.outcome, outcomes), *_notes(specs, results)],
@@ -148,7 +159,7 @@ def _out_of_fold(
     specs: Sequence[RowSpec], results: Sequence[Sequence[FoldResult]], folds: Sequence[Fold], table: StudyTable
 ) -> pd.DataFrame:
     number, risk = np.zeros(len(table), dtype=np.int64), np.zeros(len(table))
-    parts = []
+    parts, tested = [], table.subset(held_out_patients(folds))
     for spec, result in zip(specs, results, strict=True):
         gate = np.full(len(table), np.nan)
         for index, (fold, of_fold) in enumerate(zip(folds, result, strict=True), 1):
@@ -157,13 +168,13 @@ def _out_of_fold(
                 gate[fold.test_index] = of_fold.gate
         columns = {
             "row": spec.name,
-            "patient_id": list(table.features.ids),
-            "fold": number.copy(),
-            "risk": risk.copy(),
+            "patient_id": list(tested.features.ids),
+            "fold": number[held_out_patients(folds)],
+            "risk": risk[held_out_patients(folds)],
             "standardised_risk": pool_risks(result, folds).standardised,
-            "event": table.outcome.event.astype(np.int64),
-            "time_months": table.outcome.time_months,
-            "gate_pet": gate,
+            "event": tested.outcome.event.astype(np.int64),
+            "time_months": tested.outcome.time_months,
+            "gate_pet": gate[held_out_patients(folds)],
         }
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)

@@ -55,6 +55,16 @@ class RunFolder:
         return self.root / "regional_pet.csv"
 
     @property
+    def radiomics(self) -> Path:
+        """CSV: IBSI features, one line a patient, region and scan; beside it what made them, as JSON."""
+        return self.root / "radiomics.csv"
+
+    @property
+    def radiomics_cache(self) -> Path:
+        """Cache of the features of each patient, and the logs of the tool."""
+        return self.root / "cache" / "radiomics"
+
+    @property
     def checks(self) -> Path:
         """Cache of what was found in each patient's images."""
         return self.root / "cache" / "checks"

@@ -285,6 +285,14 @@ def synthetic_demo() -> StudyResults:
 
 
 @pytest.fixture(scope="session")
+def whole_study(synthetic_demo: StudyResults) -> StudyResults:
+    """The paper's grid and every baseline, tuned by two protocols, one encoder absent."""
+    from whole_grid import whole_grid  # which builds on this module
+
+    return whole_grid(synthetic_demo)
+
+
+@pytest.fixture(scope="session")
 def clinical_only() -> StudyResults:
     """No images, no risk groups, nobody left out, a follow-up that is not reached."""
     rows = [row for row in _rows(synthetic=False) if row.family == "clinical"]
