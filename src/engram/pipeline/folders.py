@@ -40,6 +40,11 @@ class RunFolder:
         return self.root / "out_of_fold_risks.csv"
 
     @property
+    def audit(self) -> Path:
+        """JSON: the leakage audit."""
+        return self.root / "audit.json"
+
+    @property
     def tuning_trials(self) -> Path:
         """CSV: every trial of every search for hyperparameters; not there without tuning."""
         return self.root / "tuning_trials.csv"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from engram.evaluation.results import Provenance, RiskGroups, RowResult, StudyResults
 from engram.report.formats import or_dash
-from engram.table import BASELINES, PET_NUMBERS, RADIOMICS
+from engram.table import BASELINES, OWN, OWN_MAP, OWN_VECTOR, PET_NUMBERS, RADIOMICS
 
 UNTRAINED = "Untrained weights"
 UNTRAINED_MEANING = (
@@ -111,6 +111,8 @@ READ_OUTS = {
     "resnet50": "features of ResNet-50 inside the region, a baseline without a memory",
     "vit": "features of ViT inside the region, a baseline without a memory",
     "hiera": "features of the model's image encoder alone inside the region, a baseline without a memory",
+    OWN_VECTOR: "numbers that were given for each patient, whatever made them",
+    OWN_MAP: "maps that were given for each patient, whatever made them",
 }
 _OF_THE_MODEL = "hiera"  # the baseline that is a part of the frozen model, and untrained where that is
 AREA_OF_THE_PROMPT = "The prompt being a mask, the drawn area of a prompted slice is that of the region itself."
@@ -125,16 +127,27 @@ FAMILIES = {"multimodal": "Image + clinical", "clinical": "Clinical only", "imag
 def encoder_name(row: RowResult, made: Provenance) -> str:
     """The frozen weights of a row, marked where they are random or not those that are published: tables are copied
     without their page."""
-    if not reads_model(row):
+    if not reads_model(row) and row.readout not in made.encoders:
         return or_dash(row.encoder)
-    if made.untrained_weights:
+    if _untrained(row, made):
         return row.encoder if "untrained" in row.encoder.lower() else f"{row.encoder} (untrained)"
-    return row.encoder if made.verified_weights else f"{row.encoder} (not verified)"
+    return row.encoder if _verified(row, made) else f"{row.encoder} (not verified)"
+
+
+def _untrained(row: RowResult, made: Provenance) -> bool:
+    """Whether random weights made what the row sees: of the memory model, or of the encoder of a baseline."""
+    encoder = made.encoders.get(row.readout)
+    return encoder.untrained if encoder is not None else made.untrained_weights and reads_model(row)
+
+
+def _verified(row: RowResult, made: Provenance) -> bool:
+    encoder = made.encoders.get(row.readout)
+    return encoder.verified if encoder is not None else made.verified_weights
 
 
 def reads_memory(row: RowResult) -> bool:
     """Whether the row looks at the memory of the frozen model: no clinical row does, and no baseline."""
-    return row.family != "clinical" and row.readout not in BASELINES
+    return row.family != "clinical" and row.readout not in (*BASELINES, *OWN)
 
 
 def reads_model(row: RowResult) -> bool:
@@ -185,7 +198,7 @@ def no_interval(rows: Iterable[RowResult]) -> list[str]:
 
 def needs_untrained_label(results: StudyResults, rows: Iterable[RowResult]) -> bool:
     """Whether any of these rows looked at images through random weights."""
-    return results.provenance.untrained_weights and any(reads_model(row) for row in rows)
+    return any(_untrained(row, results.provenance) for row in rows)
 
 
 def by_c_index(rows: Iterable[RowResult]) -> list[RowResult]:

@@ -37,8 +37,8 @@ def splits_in_words(results: StudyResults) -> str | None:
         return None
     if splits.kind == "grouped":
         return (
-            f"Folds keep patients of one '{splits.column}' together: none of its values both trains and tests, so "
-            "a test fold is of places that the model has not seen. Inner splits for early stopping are "
+            f"Folds keep patients of one '{splits.column}' together: no '{splits.column}' both trains and tests, "
+            "so a test fold is of places that the model has not seen. Inner splits for early stopping are "
             "stratified, not grouped."
         )
     first = results.cohort.n - splits.tested

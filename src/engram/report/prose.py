@@ -9,6 +9,7 @@ from engram.evaluation.results import ColumnTest, EncoderProvenance, RowResult, 
 from engram.report import labels, shown
 from engram.report.formats import joined, number
 from engram.report.shown import Shown
+from engram.report.worth import worth
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _LEVEL = 0.05
@@ -49,10 +50,12 @@ def summary(results: StudyResults) -> str:
 
 
 def lines(results: StudyResults) -> list[str]:
-    """What a terminal is told: the summary, how its rows were chosen, and every warning of the page."""
+    """What a terminal is told: the summary, the verdict on images, how rows were chosen, every warning."""
     chosen = any(labels.best(results.rows, family) is not None for family in labels.FAMILIES)
     warnings = [f"{banner.title}: {banner.text}" for banner in banners(results)]
-    return [summary(results), *[labels.BEST_OF_MANY] * chosen, *warnings]
+    found = worth(results)
+    verdict = [] if found is None else [f"Is imaging worth it over clinical? {found.title}"]
+    return [summary(results), *verdict, *[labels.BEST_OF_MANY] * chosen, *warnings]
 
 
 def sees_the_region(results: StudyResults) -> str:

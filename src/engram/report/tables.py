@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from engram.evaluation.results import DrawnMasks, RowResult, StudyResults
 from engram.report import labels, shown
 from engram.report.c_index_tables import comparison_table, family_table
+from engram.report.cohort_tables import cohort_table, flow_table, groups_table
 from engram.report.evidence_tables import evidence_tables
-from engram.report.formats import EN_DASH, months, number
+from engram.report.formats import number, share
 from engram.report.layout import Column, Table
 from engram.report.performance import performance_table
 from engram.report.sensitivity_tables import sensitivity_tables
@@ -37,6 +38,7 @@ TABLE_NAMES = (
     "folds",
     "drawn_masks",
     "cohort",
+    "cohort_by_group",
     "flow",
 )
 
@@ -54,6 +56,7 @@ def all_tables(results: StudyResults) -> dict[str, Table]:
         fold_table(results),
         drawn_masks_table(results),
         cohort_table(results),
+        groups_table(results),
         flow_table(results),
     )
     return {table.name: table for table in tables if table.rows}
@@ -101,7 +104,7 @@ def drawn_masks_table(results: StudyResults) -> Table:
             str(group.n),
             _quartiles(group),
             f"{group.limit:g}",
-            _share(group.flagged, group.n),
+            share(group.flagged, group.n),
         )
         for group in results.drawn_masks
     ]
@@ -112,47 +115,3 @@ def drawn_masks_table(results: StudyResults) -> Table:
 def _quartiles(group: DrawnMasks) -> str:
     lower, median, upper = map(number, group.dice_quartiles)
     return f"{median} ({lower} to {upper})"
-
-
-def cohort_table(results: StudyResults) -> Table:
-    """The patients as analysed: outcome, follow-up, covariates. Times in months."""
-    cohort, dash = results.cohort, EN_DASH
-    outcome = [
-        ("Patients", "", str(cohort.n), dash),
-        (cohort.endpoint, "event", _share(cohort.events, cohort.n), dash),
-        (cohort.endpoint, "censored", _share(cohort.censored, cohort.n), dash),
-        ("Median observed time (months)", "all", months(cohort.median_time), dash),
-        ("Median observed time (months)", "event", months(cohort.median_time_events), dash),
-        ("Median observed time (months)", "censored", months(cohort.median_time_censored), dash),
-        ("Median follow-up (months)", "reverse Kaplan-Meier", months(cohort.median_follow_up), dash),
-    ]
-    covariates = [(c.variable, c.level, c.value, str(c.missing)) for c in cohort.characteristics]
-    columns = (Column("Characteristic"), Column("Level"), Column("Value", "number"), Column("Missing", "number"))
-    return Table("cohort", columns, (*outcome, *covariates), _cohort_notes(results))
-
-
-def _cohort_notes(results: StudyResults) -> tuple[str, ...]:
-    continuous = any(not c.level for c in results.cohort.characteristics)
-    counted = any(c.level for c in results.cohort.characteristics)
-    unreached = results.cohort.median_follow_up is None
-    return (
-        *["Continuous covariates: mean (standard deviation) of the known values."] * continuous,
-        *["Levels: patients (share of all patients)."] * counted,
-        *["Median follow-up –: not reached, the reverse Kaplan-Meier curve stays above one half."] * unreached,
-    )
-
-
-def _share(count: int, total: int) -> str:
-    return f"{count} ({100 * count / total:.1f} %)" if total else str(count)
-
-
-def flow_table(results: StudyResults) -> Table:
-    """The exclusion flow, one line a reason."""
-    flow, lines = results.flow, [("Rows of the manifest", "", "", str(results.flow.pool))]
-    for step in flow.steps:
-        reasons = sorted(step.reasons.items(), key=lambda item: (-item[1], item[0]))
-        lines += [(step.title, reason, str(count), "") for reason, count in reasons]
-        lines.append((step.title, "all", str(step.excluded), str(step.remaining)))
-    lines.append(("Analysed", "", "", str(flow.analysed)))
-    columns = (Column("Step"), Column("Reason"), Column("Left out", "number"), Column("Remain", "number"))
-    return Table("flow", columns, tuple(lines))

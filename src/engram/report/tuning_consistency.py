@@ -7,17 +7,34 @@ import statistics
 from collections.abc import Iterator
 
 from engram.evaluation.results import RowResult, StudyResults
-from engram.evaluation.tuning_records import SameFolds, Search
+from engram.evaluation.tuning_records import SameFolds, Search, Untuned
 
 _ROUNDING = 1e-6  # of numbers that were summed in another order
-_NUMBERS = ("mean", "se", "p", "p_two_sided", "p_corrected", "p_adjusted", "ci_lower", "ci_upper", "same_folds")
+_NUMBERS = (
+    "mean",
+    "se",
+    "p",
+    "p_two_sided",
+    "p_corrected",
+    "p_adjusted",
+    "ci_lower",
+    "ci_upper",
+    "same_folds",
+    "untuned",
+)
+_HOW = {"fixed": "not tuned", "nested": "tuned in each fold", "paper": "tuned on its test folds"}
 
 
 def check_tuning(results: StudyResults) -> Iterator[str]:
     """Each contradiction in words: absent rows with numbers, gaps that are no difference, searches of no row."""
     names = {row.name for row in results.rows}
     for row in results.rows:
-        yield from _absent(row) if row.absent is not None else _same_folds(row)
+        if row.absent is not None:
+            yield from _absent(row)
+            continue
+        for beside in (row.same_folds, row.untuned):
+            if beside is not None:
+                yield from _beside(row, beside)
     for search in results.searches:
         yield from _search(search, names, len(results.folds))
 
@@ -28,25 +45,19 @@ def _absent(row: RowResult) -> Iterator[str]:
         yield f"row '{row.name}': absent ({row.absent}), and yet with numbers ({', '.join(known) or 'c_index'})"
 
 
-def _same_folds(row: RowResult) -> Iterator[str]:
-    same = row.same_folds
-    if same is None:
-        return
-    if row.protocol == "paper":
-        yield f"row '{row.name}': tuned on its test folds, and beside that on its test folds"
-    if len(same.c_index) != len(row.c_index):
-        yield f"row '{row.name}': {len(same.c_index)} c-indices tuned on {len(row.c_index)} test folds"
-    yield from _numbers(row, same)
-
-
-def _numbers(row: RowResult, same: SameFolds) -> Iterator[str]:
-    known = [value for value in same.c_index if value is not None]
-    mean = statistics.fmean(known) if known else None
-    if not _same(same.mean, mean):
-        yield f"row '{row.name}': mean of tuning on the test folds that is not that of its folds"
-    gap = None if same.mean is None or row.mean is None else same.mean - row.mean
-    if not _same(same.gap, gap):
-        yield f"row '{row.name}': a gap of {same.gap} that is not the difference of the two means"
+def _beside(row: RowResult, other: SameFolds | Untuned) -> Iterator[str]:
+    """The row by another protocol, which must be another, on the same folds, and as far off as is said."""
+    what = _HOW["paper" if isinstance(other, SameFolds) else "fixed"]
+    if _HOW[row.protocol] == what:
+        yield f"row '{row.name}': {what}, and beside that {what}"
+    if len(other.c_index) != len(row.c_index):
+        yield f"row '{row.name}', {what}: {len(other.c_index)} c-indices for {len(row.c_index)} test folds"
+    known = [value for value in other.c_index if value is not None]
+    if not _same(other.mean, statistics.fmean(known) if known else None):
+        yield f"row '{row.name}', {what}: a mean that is not that of its folds"
+    gap = None if other.mean is None or row.mean is None else other.mean - row.mean
+    if not _same(other.gap, gap):
+        yield f"row '{row.name}', {what}: a gap of {other.gap} that is not the difference of the two means"
 
 
 def _same(saved: float | None, found: float | None) -> bool:
@@ -58,8 +69,9 @@ def _search(search: Search, names: set[str], folds: int) -> Iterator[str]:
     strangers = sorted({search.row, *search.rows} - names)
     if strangers:
         yield f"{what}: no such row as '{strangers[0]}'"
-    if not 0 <= search.pruned <= search.trials * max(1, len(search.best)):
-        yield f"{what}: {search.pruned} trials pruned, of {search.trials} in {len(search.best)} searches"
+    at_most = (search.trials + 1) * max(1, len(search.best))  # trial 0 is the study file's own settings
+    if not 0 <= search.pruned <= at_most:
+        yield f"{what}: {search.pruned} trials pruned of {at_most}"
     known = {parameter.name for parameter in search.space}
     for best in search.best:
         if best.fold is not None and not 1 <= best.fold <= folds:

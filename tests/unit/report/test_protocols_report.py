@@ -11,7 +11,7 @@ from page_reader import Page
 from whole_grid import ABSENT
 
 from engram.errors import StorageError
-from engram.evaluation.results import StudyResults
+from engram.evaluation.results import EncoderProvenance, StudyResults
 from engram.report import labels, methods, protocols
 from engram.report.consistency import check_results
 from engram.report.formats import number, signed
@@ -95,6 +95,28 @@ def test_the_comparison_has_the_best_of_each_baseline_and_says_of_how_many(whole
     assert sorted(clinical) == ["Clinical, DeepSurv", "Clinical, ridge Cox", "R-ISS alone"]
 
 
+def test_weights_of_a_baseline_are_called_what_they_are(whole_study: StudyResults) -> None:
+    made = EncoderProvenance(
+        weights="resnet50", digest="ab", untrained=True, verified=False, licence=None, reading="every slice"
+    )
+    rows = [row for row in whole_study.rows if row.readout == "resnet50"]
+    for untrained, name in ((True, "ResNet-50 (untrained)"), (False, "ResNet-50 (not verified)")):
+        encoders = {"resnet50": made.model_copy(update={"untrained": untrained})}
+        provenance = whole_study.provenance.model_copy(update={"encoders": encoders})
+        assert labels.encoder_name(rows[0], provenance) == name
+        results = whole_study.model_copy(update={"provenance": provenance})
+        assert labels.needs_untrained_label(results, rows) is untrained
+    assert labels.encoder_name(rows[0], whole_study.provenance) == "ResNet-50"
+
+
+def test_the_encoder_of_an_untrained_model_is_untrained(whole_study: StudyResults) -> None:
+    made = whole_study.provenance.model_copy(update={"untrained_weights": True})
+    results = whole_study.model_copy(update={"provenance": made})
+    for readout, untrained in (("hiera", True), ("resnet50", False), ("radiomics", False), ("pet_numbers", False)):
+        rows = [row for row in whole_study.rows if row.readout == readout]
+        assert labels.needs_untrained_label(results, rows) is untrained
+
+
 def test_the_gap_is_put_into_words(whole_study: StudyResults, synthetic_demo: StudyResults) -> None:
     said = gap_in_words(whole_study)
     assert said is not None
@@ -133,19 +155,36 @@ def test_numbers_of_a_row_that_was_not_run_are_refused(whole_study: StudyResults
 def test_a_gap_that_is_no_difference_is_refused(whole_study: StudyResults) -> None:
     same = next(row.same_folds for row in whole_study.rows if row.name == "PET, skeleton")
     assert same is not None
-    with pytest.raises(StorageError, match=r"'PET, skeleton': a gap of 0.5 that is not the difference"):
+    with pytest.raises(
+        StorageError, match=r"'PET, skeleton', tuned on its test folds: a gap of 0.5 that is not the"
+    ):
         check_results(broken_row(whole_study, "PET, skeleton", same_folds=same.model_copy(update={"gap": 0.5})))
-    with pytest.raises(StorageError, match="mean of tuning on the test folds that is not that of its folds"):
+    with pytest.raises(StorageError, match="tuned on its test folds: a mean that is not that of its folds"):
         check_results(
             broken_row(whole_study, "PET, skeleton", same_folds=same.model_copy(update={"mean": 0.9, "gap": None}))
         )
+
+
+def test_a_protocol_beside_itself_is_refused(whole_study: StudyResults) -> None:
+    with pytest.raises(StorageError, match="'PET, skeleton': not tuned, and beside that not tuned"):
+        check_results(broken_row(whole_study, "PET, skeleton", protocol="fixed"))
+
+
+def test_rows_with_their_own_settings_stand_beside(whole_study: StudyResults) -> None:
+    table = all_tables(whole_study)["protocols"]
+    assert [column.title for column in table.columns][-2:] == ["c, not tuned", "Difference"]
+    assert {line[-1] for line in table.rows} == {"-0.010"}
+    rows = [row.model_copy(update={"same_folds": None}) for row in whole_study.rows]
+    table = all_tables(whole_study.model_copy(update={"rows": rows}))["protocols"]
+    assert len(table.columns) == 6
+    assert protocols.GAP not in table.notes
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"row": "nobody"}, "no such row as 'nobody'"),
-        ({"pruned": 81}, "81 trials pruned, of 16 in 5 searches"),
+        ({"pruned": 86}, "86 trials pruned of 85"),
         ({"space": []}, "which were not looked for"),
     ],
 )

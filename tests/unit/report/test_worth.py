@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_reader import Page
-from test_report_figures import texts
+from page_reader import Page, texts
 from whole_grid import whole_comparisons
 
 from engram.evaluation.results import StudyResults

@@ -6,11 +6,11 @@ import itertools
 from typing import Any
 
 import numpy as np
+from hand_made import FOLDS, make_row
 
-from conftest import FOLDS, make_row
 from engram.evaluation.audit_records import Audit, AuditCheck, AuditHashes, PermutedRow
 from engram.evaluation.performance_records import FoldMeasure, Performance, RowPerformance, UtilityCurves
-from engram.evaluation.results import Comparison, IncrementalValue, RowResult, StudyResults
+from engram.evaluation.results import Comparison, GroupSummary, IncrementalValue, RowResult, StudyResults
 from engram.evaluation.sensitivity_records import (
     MissingnessAnalysis,
     MissingnessRow,
@@ -19,7 +19,7 @@ from engram.evaluation.sensitivity_records import (
     RepeatedRow,
     Splits,
 )
-from engram.evaluation.tuning_records import BestTrial, SameFolds, Search, TunedParameter
+from engram.evaluation.tuning_records import BestTrial, SameFolds, Search, TunedParameter, Untuned
 
 ROIS = ("spine_dilated", "skeleton")
 ORIGINS = ("PET", "CT", "Combined")
@@ -75,12 +75,14 @@ def _tuned(row: RowResult) -> RowResult:
     mean = float(np.mean(folds))
     se = float(np.std(folds, ddof=1) / np.sqrt(FOLDS))
     same = SameFolds(c_index=list(folds), mean=mean, se=se, p=2.08e-4, gap=mean - (row.mean or 0.0))
-    return row.model_copy(update={"protocol": "nested", "same_folds": same})
+    own = [value - 0.03 for value in folds]
+    untuned = Untuned(c_index=list(own), mean=mean - 0.03, gap=mean - 0.03 - (row.mean or 0.0))
+    return row.model_copy(update={"protocol": "nested", "same_folds": same, "untuned": untuned})
 
 
 def _absent(row: RowResult) -> RowResult:
     numbers = ("mean", "se", "p", "p_two_sided", "p_corrected", "p_adjusted", "ci_lower", "ci_upper", "true_mean")
-    nothing: dict[str, Any] = dict.fromkeys((*numbers, "true_c_index", "same_folds"))
+    nothing: dict[str, Any] = dict.fromkeys((*numbers, "true_c_index", "same_folds", "untuned"))
     return row.model_copy(update=nothing | {"c_index": [None] * FOLDS, "absent": ABSENT})
 
 
@@ -271,7 +273,10 @@ def whole_grid(demo: StudyResults) -> StudyResults:
             "mtv_threshold": "SUV 4",
         }
     )
+    sites = [GroupSummary(name="A", n=120, events=90), GroupSummary(name="B", n=107, events=70)]
+    lines = [one.model_copy(update={"by_group": ["4 (3.3 %)", "5 (4.7 %)"]}) for one in demo.cohort.characteristics]
     changed: dict[str, Any] = {
+        "cohort": demo.cohort.model_copy(update={"groups": sites, "characteristics": lines}),
         "study": "The whole grid", "synthetic": False, "rows": rows, "comparisons": compared, "provenance": made,
         "risk_groups": demo.risk_groups.model_copy(update={"row": best}) if demo.risk_groups else None,
         "incremental_value": [
