@@ -5,7 +5,9 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-_LIBRARIES = ("torch", "transformers", "numpy", "scipy", "pandas", "scikit-learn", "lifelines", "SimpleITK")
+_LIBRARIES = (
+    "torch", "transformers", "numpy", "scipy", "pandas", "scikit-learn", "lifelines", "optuna", "SimpleITK",
+)  # fmt: skip
 
 
 def library_versions() -> dict[str, str]:

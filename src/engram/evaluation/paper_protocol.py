@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from engram.config_models import Training
 from engram.errors import CohortError
@@ -29,6 +30,11 @@ class SameFoldsJob:
     def spec(self) -> RowSpec:
         """The row."""
         return self.folds[0].spec
+
+    @property
+    def table(self) -> Path:
+        """The file of the study table."""
+        return self.folds[0].table
 
 
 def search_on_test_folds(job: SameFoldsJob) -> list[Trial]:

@@ -130,11 +130,11 @@ class _Work:
 
     def run(self, function: Callable[[AnyJob], Result], jobs: Sequence[AnyJob]) -> list[Result]:
         """`function` of every job of the next phase, in the order of the jobs. Those that take longest are begun
-        first, so that no worker is left with one of them at the end."""
+        first, so that no worker is left with one of them at the end, and those of one table together."""
         phase = next(self._phases)
         if self._say is not None:
             self._say(phase.in_words)
-        order = sorted(range(len(jobs)), key=lambda position: -_cost(jobs[position].spec))
+        order = sorted(range(len(jobs)), key=lambda i: (-_cost(jobs[i].spec), jobs[i].table))
         made = run_jobs(
             function, [jobs[i] for i in order], workers=self._workers, progress=lambda n, _: self._tell(n, phase)
         )

@@ -56,10 +56,16 @@ def row_results(
     return [row.model_copy(update={"p_adjusted": p}) for row, p in zip(found, adjusted, strict=True)]
 
 
-def absent_row(spec: RowSpec, reason: str, folds: int, *, encoder: str) -> RowResult:
-    """The record of a row that could not be run. reason: why, as "weights absent: ..."."""
+def absent_row(spec: RowSpec, reason: str, folds: int, protocol: ProtocolName, *, encoder: str) -> RowResult:
+    """A row that could not be run. reason: why, as "weights absent: ...". protocol: of the headline."""
     return RowResult(
-        **_what_it_is(spec, encoder), c_index=[None] * folds, mean=None, se=None, p=None, absent=reason
+        **_what_it_is(spec, encoder),
+        c_index=[None] * folds,
+        mean=None,
+        se=None,
+        p=None,
+        absent=reason,
+        protocol=protocol,
     )
 
 

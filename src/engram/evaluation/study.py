@@ -154,7 +154,11 @@ def _with_absent(
 ) -> list[RowResult]:
     """All rows in the order that was asked for, those that were not run among them."""
     run = {row.name: row for row in rows}
-    return [run.get(spec.name) or absent_row(spec, reasons[spec.name], folds, encoder=encoder) for spec in specs]
+    headline = rows[0].protocol
+    return [
+        run.get(spec.name) or absent_row(spec, reasons[spec.name], folds, headline, encoder=encoder)
+        for spec in specs
+    ]
 
 
 def cohort_warnings(outcome: SurvivalOutcome, test: Sequence[SurvivalOutcome]) -> list[str]:

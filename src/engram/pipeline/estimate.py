@@ -42,9 +42,12 @@ class _Left:
     def __init__(self, say: Callable[[str], object], clock: Callable[[], float]) -> None:
         self._say, self._clock = say, clock
         self._waits = list(_WAITS_SECONDS)
-        self._since, self._done = clock(), 0.0
+        self._since: float | None = None  # the first sign of life, for workers take seconds to start
+        self._done = 0.0
 
     def tell(self, done: float, total: int) -> None:
+        if self._since is None:
+            self._since, self._done = self._clock(), done
         seconds, made = self._clock() - self._since, done - self._done
         if seconds < self._waits[0] or made <= 0 or done >= total:
             return

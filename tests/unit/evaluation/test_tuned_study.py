@@ -82,6 +82,7 @@ def test_a_row_whose_embedding_is_absent_says_why_and_the_study_goes_on(evaluate
     absent = rows.pop("CT, spine, volume")
     assert (absent.absent, absent.c_index, absent.mean) == ("weights absent: no resnet50", [None, None], None)
     assert (absent.head, absent.survival, absent.encoder) == ("PCA", "ridge Cox", "mini")
+    assert absent.protocol == rows["PET, spine, volume"].protocol
     assert all(row.absent is None and row.mean is not None for row in rows.values())
     assert [row.row for row in found.performance.rows] == list(rows)
     assert set(found.out_of_fold["row"]) == set(rows)
