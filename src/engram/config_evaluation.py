@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from engram.config_section import Section
 
@@ -17,8 +17,8 @@ RepeatRows = Literal["cheap", "all"]  # 'cheap': rows whose model is ridge Cox
 class Evaluation(Section):
     """Cross-validation (paper 2.4.1: stratified, once)."""
 
-    folds: int = Field(5, ge=1, description="one is a single split by time")
     splits: SplitName = "stratified"
+    folds: int = Field(5, ge=1, description="one is a single split by time")
     group: str | None = Field(None, description="column of the site, for grouped splits; no model sees it")
     order: str | None = Field(None, description="column of year or date, for temporal splits; no model sees it")
     first_window: float = Field(0.5, gt=0, lt=1, description="share of patients that trains first (temporal)")
@@ -31,6 +31,15 @@ class Evaluation(Section):
         (12.0, 24.0, 36.0), description="times of the time-dependent AUC, ascending"
     )
     horizon_months: float = Field(24.0, gt=0, description="time of calibration and of decision curves")
+
+    @field_validator("folds")
+    @classmethod
+    def _enough(cls, folds: int, info: ValidationInfo) -> int:
+        if folds < 2 and info.data.get("splits") != "temporal":
+            raise ValueError(
+                f"must be a whole number of at least 2, not {folds}: one split is for splits: temporal"
+            )
+        return folds
 
     @model_validator(mode="after")
     def _ascending(self) -> Evaluation:
@@ -52,6 +61,4 @@ class Evaluation(Section):
     def _one_way_in_time(self) -> Evaluation:
         if self.splits == "temporal" and self.repeats > 1:
             raise ValueError("splits: temporal are the same every time: leave repeats at 1")
-        if self.splits != "temporal" and self.folds < 2:
-            raise ValueError("folds must be at least 2; one split is for splits: temporal")
         return self

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from engram.config import StudyConfig
 from engram.evaluation import fold_fit
+from engram.evaluation.fingerprint import parts
 from engram.evaluation.fold_fit import fit_fold, visible
 from engram.evaluation.folds import stratified_folds
 from engram.evaluation.rows import rows_of
@@ -143,25 +144,9 @@ def artefacts(table, spec, fold=FOLD):
         patch.setattr(fold_fit, "fit_model", keep)
         result = fit_fold(table, spec, fold, CONFIG)
     (model,) = models
-    preprocess, survival = model.pipeline.named_steps.values()
-    inputs = preprocess.transform(visible(PROBES, spec))
-    found = {"probes": model.predict(visible(PROBES, spec)), "train": result.train_risk}
-    found |= {f"image {m}": image for m, image in inputs.images.items()}
-    if spec.fusion == "gate":
-        found["gate"] = model.gate(visible(PROBES, spec))
-    found |= {f"mean {m}": s.mean for m, s in preprocess.maps_.items()}
-    found |= {f"sd {m}": np.array(s.sd) for m, s in preprocess.maps_.items()}
-    found |= {f"vectors {m}": vectors for m, vectors in inputs.vectors.items()}
-    for m, components in preprocess.vectors_.items():
-        found |= {f"{name} of {m}": np.asarray(value) for name, value in vars(components).items()}
-    found |= {} if inputs.clinical is None else {"clinical": inputs.clinical, "kept": preprocess.kept_}
-    if hasattr(survival, "fitted_"):
-        nets = enumerate(survival.fitted_.nets)
-        found |= {f"{k} {name}": value.numpy() for k, net in nets for name, value in net.state_dict().items()}
-        found["epochs"] = np.array(survival.fitted_.epochs)
-    else:
-        found["coefficients"] = survival.cox_.coefficients
-    return found | {"notes": np.array(model.notes)}, result
+    inputs = model.pipeline[:-1].transform(visible(PROBES, spec))
+    found = {"probes": model.predict(visible(PROBES, spec)), "train": result.train_risk, "inputs": parts(inputs)}
+    return found | {"pipeline": parts(model.pipeline), "notes": np.array(model.notes)}, result
 
 
 REFERENCE = {}
@@ -179,6 +164,15 @@ KINDS = st.sampled_from(["covariates", "missing", "embeddings", "absent", "outco
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(sorted(ROWS)), st.sampled_from(FOLD.test_index.tolist()), KINDS, st.integers(0, 1000))
 def test_no_change_of_a_test_patient_reaches_training(name, patient, kind, seed):
+    assert_nothing_reaches_training(name, patient, kind, seed)
+
+
+@pytest.mark.parametrize("name", [*OF_HEADS, *OTHERS])
+def test_no_change_of_a_test_patient_reaches_the_training_of_any_head(name):
+    assert_nothing_reaches_training(name, int(FOLD.test_index[0]), "all", 0)
+
+
+def assert_nothing_reaches_training(name, patient, kind, seed):
     before, result = reference(name)
     table = altered(TABLE, patient, kind, np.random.default_rng(seed))
     after, changed = artefacts(table, ROWS[name])

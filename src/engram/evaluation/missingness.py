@@ -47,13 +47,14 @@ def missingness(
     runner: Runner,
 ) -> list[MissingnessRow]:
     """The clinical ridge Cox rows under other treatments of gaps, all on the same folds; empty where
-    `sensitivity.imputations` is 0 or nobody lacks anything.
+    `sensitivity.imputations` is 0. A row whose covariates nobody lacks has no other treatment.
 
     results: of each row on each fold of the main analysis. Raises as the runner.
     """
-    chosen = [n for n, spec in enumerate(specs) if spec.family == "clinical" and is_cheap(spec)]
-    gaps = table.features.covariates[list(config.covariates)].isna().to_numpy().any() if chosen else False
-    if config.sensitivity.imputations == 0 or not gaps:
+    if config.sensitivity.imputations == 0:
+        return []
+    chosen = [n for n, spec in enumerate(specs) if is_cheap(spec) and _has_gaps(table, spec)]
+    if not chosen:
         return []
     study = _Study(table, folds, config, runner, [specs[n] for n in chosen], [results[n] for n in chosen])
     analyses = (_main, _imputed, _complete, _indicated)
@@ -78,6 +79,11 @@ def missing_variables(table: StudyTable, config: StudyConfig) -> list[MissingVar
             )
         )
     return found
+
+
+def _has_gaps(table: StudyTable, spec: RowSpec) -> bool:
+    seen = visible(replace(table.features, embeddings={}), spec).covariates
+    return spec.family == "clinical" and bool(seen.isna().to_numpy().any())
 
 
 def _main(study: _Study) -> list[MissingnessRow]:

@@ -26,7 +26,7 @@ def repeated_rows(
     runner: Runner,
 ) -> list[RepeatedRow]:
     """The rows of `evaluation.repeat_rows` on `evaluation.repeats` sets of folds, the first being `folds`; empty
-    for one repeat.
+    for one repeat. Splits by site may allow fewer.
 
     results: of each row on each of `folds`. Each further repeat has folds of its own, from a seed of its own.
     Raises as `study_folds` and the runner.
@@ -35,9 +35,10 @@ def repeated_rows(
     chosen = [n for n, spec in enumerate(specs) if settings.repeat_rows == "all" or is_cheap(spec)]
     if settings.repeats == 1 or not chosen:
         return []
-    seeds = [job_seed(settings.seed, "repeat", number) for number in range(1, settings.repeats)]
-    further = [fold for seed in seeds for fold in study_folds(table, settings, seed=seed)]
+    further = [fold for repeat in _further(table, folds, config) for fold in repeat]
     evaluation = settings.model_copy(update={"seed": job_seed(settings.seed, "repeats", 0)})
+    if not further:
+        return [_row(specs[n].name, results[n], settings.folds, held_out_ratio(folds)) for n in chosen]
     again = runner.rows(
         table,
         [specs[n] for n in chosen],
@@ -52,6 +53,21 @@ def repeated_rows(
         _row(specs[n].name, [*results[n], *more], settings.folds, ratio)
         for n, more in zip(chosen, again, strict=True)
     ]
+
+
+def _further(table: StudyTable, folds: Sequence[Fold], config: StudyConfig) -> list[list[Fold]]:
+    """The folds of each further repeat; a few sites can be dealt evenly in few ways, and none is run twice."""
+    seeds = [job_seed(config.evaluation.seed, "repeat", number) for number in range(1, config.evaluation.repeats)]
+    found = {_division(folds): list(folds)}
+    for seed in seeds:
+        repeat = study_folds(table, config.evaluation, seed=seed)
+        found.setdefault(_division(repeat), repeat)
+    return list(found.values())[1:]
+
+
+def _division(folds: Sequence[Fold]) -> frozenset[tuple[int, ...]]:
+    """Who tests with whom, whatever the order of the folds."""
+    return frozenset(tuple(fold.test_index.tolist()) for fold in folds)
 
 
 def _row(name: str, results: Sequence[FoldResult], folds: int, ratio: float) -> RepeatedRow:

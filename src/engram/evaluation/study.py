@@ -85,16 +85,18 @@ def evaluate_study(
     cache_dir: Path,
     progress: Progress | None = None,
     absent: Mapping[EmbeddingKey, str] | None = None,
+    specs: Sequence[RowSpec] | None = None,
     say: Say | None = None,
 ) -> Evaluation:
-    """Cross-validate every row that the study file asks for, under each protocol of `tuning`.
+    """Cross-validate every row that the study file asks for, or `specs` where they are given, under each protocol
+    of `tuning`.
 
     truth: true log-hazards (n rows, in the table's order; columns clinical, imaging, total) of a synthetic cohort,
     only compared with, never learned from. encoder: name of the frozen model, for the tables. absent: why the table
     lacks an embedding; rows that read it are not run, and say so. say: is told what begins.
     Raises CohortError, ConfigError, PatientError, StorageError.
     """
-    asked = rows_of(config)
+    asked = rows_of(config) if specs is None else tuple(specs)
     reasons = _reasons(asked, absent or {})
     specs = [spec for spec in asked if spec.name not in reasons]
     check_truth(truth, len(table))
@@ -196,7 +198,8 @@ def _out_of_fold(
     specs: Sequence[RowSpec], results: Sequence[Sequence[FoldResult]], folds: Sequence[Fold], table: StudyTable
 ) -> pd.DataFrame:
     number, risk = np.zeros(len(table), dtype=np.int64), np.zeros(len(table))
-    parts, tested = [], table.subset(held_out_patients(folds))
+    parts, tested = [], held_out_patients(folds)
+    outcome = table.outcome.subset(tested)
     for spec, result in zip(specs, results, strict=True):
         gate = np.full(len(table), np.nan)
         for index, (fold, of_fold) in enumerate(zip(folds, result, strict=True), 1):
@@ -205,13 +208,13 @@ def _out_of_fold(
                 gate[fold.test_index] = of_fold.gate
         columns = {
             "row": spec.name,
-            "patient_id": list(tested.features.ids),
-            "fold": number[held_out_patients(folds)],
-            "risk": risk[held_out_patients(folds)],
+            "patient_id": [table.features.ids[i] for i in tested],
+            "fold": number[tested],
+            "risk": risk[tested],
             "standardised_risk": pool_risks(result, folds).standardised,
-            "event": tested.outcome.event.astype(np.int64),
-            "time_months": tested.outcome.time_months,
-            "gate_pet": gate[held_out_patients(folds)],
+            "event": outcome.event.astype(np.int64),
+            "time_months": outcome.time_months,
+            "gate_pet": gate[tested],
         }
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)

@@ -33,6 +33,7 @@ from engram.pipeline.encoders import described, encoder_requests, load_encoders
 from engram.pipeline.patients import open_patient
 from engram.pipeline.requests import (
     Request,
+    image_fields,
     picture_of,
     protocol_fields,
     protocol_of,
@@ -114,7 +115,7 @@ def _describe(config: StudyConfig, checked: CheckedCohort, models: _Models, jobs
         weights_digest=memory.digest if memory else None,
         untrained=memory.untrained if memory else False,
         verified=memory.verified if memory else False,
-        protocol=protocol_fields(config, memory) if memory else {},
+        protocol=protocol_fields(config, memory) if memory else image_fields(config),
         protocol_digest=protocol_of(config).digest if memory else None,
         keys={job.record.patient_id: {r.name: r.key for r in job.requests} for job in jobs},
         digests=checked.digests,

@@ -131,14 +131,13 @@ _DIRECTIONS = {
 
 
 def protocol_fields(config: StudyConfig, backbone: Backbone) -> dict[str, Any]:
-    """The protocol in words, for the report. `prompt_kind` and `passes` are for programs."""
-    images, protocol = images_section(config), protocol_of(config)
+    """The protocol of the memory in words, for the report. `prompt_kind` and `passes` are for programs."""
+    protocol = protocol_of(config)
     # every_k with k = 1 is interleaved, and prompted through and through.
     prompting = str(protocol.fields["prompting"])
     clicks = "one point" if protocol.points == 1 else f"at most {protocol.points} points"
-    schemes = {"label_schemes": ", ".join(config.label_columns)} if config.label_columns else {}
     return {
-        **schemes,
+        **image_fields(config),
         "prompting": f"every_k, k = {protocol.every}" if prompting == "every_k" else prompting,
         "prompt": _PROMPTS[protocol.prompt].format(mm=protocol.prompt_mm, clicks=clicks),
         "prompt_kind": protocol.prompt,
@@ -148,13 +147,22 @@ def protocol_fields(config: StudyConfig, backbone: Backbone) -> dict[str, Any]:
         "resolution_px": backbone.image_size,
         "precision": protocol.precision,
         "bank_dtype": protocol.bank_dtype,
+        "read_out": "; ".join(_in_words(name, config) for name in readouts_of(config) if name != QUALITY),
+        "engine_version": ENGINE_VERSION,
+    }
+
+
+def image_fields(config: StudyConfig) -> dict[str, Any]:
+    """What decides the frames and how they are computed on, whether or not a memory reads them."""
+    images = images_section(config)
+    schemes = {"label_schemes": ", ".join(config.label_columns)} if config.label_columns else {}
+    return {
+        **schemes,
         "ct_window_hu": list(images.ct_window_hu),
         "pet_window_suv": list(images.pet_window_suv),
-        "read_out": "; ".join(_in_words(name, config) for name in readouts_of(config) if name != QUALITY),
         "device": config.embedding.device,
         "threads": config.embedding.threads,
         "batch": config.embedding.batch,
-        "engine_version": ENGINE_VERSION,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,11 +15,14 @@ from engram.errors import StorageError
 from engram.memory.store import EmbeddingStore
 from engram.outcome import SurvivalOutcome
 from engram.pipeline.embedded import Embedded
+from engram.pipeline.radiomics_table import LoadedRadiomics
 from engram.pipeline.regional_pet import RegionalPet, baseline_vectors
 from engram.pipeline.requests import request_name
 from engram.table import MAP_READOUTS, PET_NUMBERS, EmbeddingKey, PatientFeatures, StudyTable
 
 Float32 = npt.NDArray[np.float32]
+
+_NO_RADIOMICS = LoadedRadiomics({}, {})
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,10 @@ def study_table(
     records: Sequence[PatientRecord],
     embedded: Embedded | None,
     regional_pet: RegionalPet | None = None,
-    vectors: Mapping[EmbeddingKey, Float32] | None = None,
+    radiomics: LoadedRadiomics = _NO_RADIOMICS,
 ) -> AssembledTable:
     """One row a patient, in the order of the manifest. regional_pet: where the study file asks for that baseline.
-    vectors: (n, p) of other baselines, in the order of the records.
+    radiomics: of the same patients, in the order of the records.
 
     Raises StorageError where an embedding cannot be read, or is of other files than the PET numbers, CohortError
     where a patient's PET was not measured.
@@ -64,9 +67,10 @@ def study_table(
     if regional_pet is not None:
         for roi in config.rois:
             embeddings[EmbeddingKey("PET", roi, PET_NUMBERS)] = baseline_vectors(regional_pet.numbers, ids, roi)
-    features = PatientFeatures(ids, covariates, {**embeddings, **(vectors or {})})
+    features = PatientFeatures(ids, covariates, {**embeddings, **radiomics.arrays})
     padded = sum(len(m) < entries for key, found in loaded.items() if key.readout == "final" for m in found)
-    return AssembledTable(StudyTable(features, outcome, *_for_splits(records)), padded, _absent(config, embedded))
+    absent = {**_absent(config, embedded), **radiomics.absent}
+    return AssembledTable(StudyTable(features, outcome, *_for_splits(records)), padded, absent)
 
 
 def _absent(config: StudyConfig, embedded: Embedded | None) -> dict[EmbeddingKey, str]:

@@ -64,6 +64,7 @@ def extract(staged: Mapping[Region, Staged], folder: Path, log: Path, run: Run, 
             "image": str(staged[region].image),
             "mask": str(staged[region].mask),
             "settings": mirp_settings(run.settings, region.modality),
+            "spatial": False,
         }
         for name, region in names.items()
     ]

@@ -40,7 +40,7 @@ def _patients(results: StudyResults) -> str:
 
 def _images(results: StudyResults) -> str:
     made, protocol = results.provenance, results.provenance.protocol
-    if made.weights is None:
+    if made.weights is None and not made.encoders:
         return ""
     state = "random, untrained" if made.untrained_weights else "frozen"
     doubt = "" if made.untrained_weights or made.verified_weights else " (not verified)"
@@ -48,9 +48,10 @@ def _images(results: StudyResults) -> str:
     sentences = [f"Regions of interest: {regions}."] if made.rois else []
     if "label_schemes" in protocol:
         sentences.append(f"Bones are those of label maps, whose numbers were read as {protocol['label_schemes']}.")
-    sentences.append(
-        f"Axial slices were read with the {state} memory model {made.weights}{doubt}{_reading(protocol)}."
-    )
+    if made.weights is not None:
+        sentences.append(
+            f"Axial slices were read with the {state} memory model {made.weights}{doubt}{_reading(protocol)}."
+        )
     if "prompting" in protocol:
         sentences.append(_prompting(str(protocol["prompting"]), Shown.of(results)))
     if "prompt" in protocol:

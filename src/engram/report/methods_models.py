@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from engram.evaluation.results import Provenance, RowResult, StudyResults
+from engram.evaluation.results import EncoderProvenance, Provenance, RowResult, StudyResults
 from engram.report import labels
 from engram.report.formats import joined
 from engram.table import MAP_READOUTS, PET_NUMBERS, RADIOMICS
@@ -92,13 +92,18 @@ def _baselines(rows: list[RowResult], made: Provenance) -> list[str]:
             "constant, often missing or redundant were dropped, and the rest ranked and selected, on the training "
             "patients of each fold alone."
         )
-    encoders = [words for name, words in _ENCODERS.items() if name in seen]
+    encoders = [_encoder(words, made.encoders.get(name)) for name, words in _ENCODERS.items() if name in seen]
     if encoders:
-        found.append(
-            f"Baselines of image encoders without a memory: {joined(encoders)}, their features averaged inside the "
-            "region and over slices."
-        )
+        found.append(f"Baselines of image encoders without a memory: {joined(encoders)}.")
     return found
+
+
+def _encoder(words: str, made: EncoderProvenance | None) -> str:
+    """Which it is and what of the region it saw; nothing of the latter where that was not saved."""
+    if made is None:
+        return words
+    doubt = "untrained; " if made.untrained else "" if made.verified else "not verified; "
+    return f"{words} ({doubt}{made.reading})"
 
 
 def _pet_numbers(made: Provenance) -> str:

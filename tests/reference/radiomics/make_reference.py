@@ -57,7 +57,7 @@ def main(command: str) -> None:
         scratch = Path(folder)
         image = write_nifti(np.where(mask, voxels, 1).astype(np.float32), GRID, scratch / "image.nii.gz")
         item = {"name": "0", "image": str(image), "mask": str(write_nifti(mask, GRID, scratch / "mask.nii.gz"))}
-        (scratch / "request.json").write_text(json.dumps([{**item, "settings": AS_IT_IS}]))
+        (scratch / "request.json").write_text(json.dumps([{**item, "settings": AS_IT_IS, "spatial": True}]))
         arguments = [str(mirp.python), "-I", str(_SCRIPT), str(scratch / "request.json"), str(scratch / "out.json")]
         run_logged(arguments, scratch / "log", scratch, seconds=600, stop=Event(), patient_id="phantom")
         found = json.loads((scratch / "out.json").read_text())["0"]["features"]

@@ -40,8 +40,9 @@ def frames() -> Frames:
 @pytest.fixture
 def mask() -> np.ndarray:
     mask = np.zeros((14, 12, 12), bool)
-    mask[1:12, 3:8, 4:9] = True  # frames 2 to 12
-    mask[1, 3:8, 4:9] = np.eye(5, dtype=bool)
+    for z in range(1, 12):  # frames 12 to 2, each with a plane of its own
+        mask[z, 3 : 4 + z // 2, 4:9] = True
+        mask[z, 2, z % 7] = True
     return mask
 
 

@@ -255,3 +255,15 @@ def test_kept_trials_hold_no_outcome_and_no_patient(make, tmp_path):
     run(make(), tmp_path)
     for file in (tmp_path / "trials").glob("*.json"):
         assert set(pd.read_json(file, typ="series").index) == {"c_index", "epochs", "failed"}
+
+
+def test_inner_folds_keep_to_whole_sites_where_the_study_does(make, make_study):
+    table, _ = make_study(40)
+    groups = tuple(f"site {i % 4}" for i in range(40))
+    sites = dataclasses.replace(table, groups=groups)
+    config = make()[3]
+    for fold in tuning.inner_folds(sites, config, number=0):
+        held_out = {groups[i] for i in fold.test_index}
+        assert not held_out & {groups[i] for i in fold.train_index}
+    with pytest.raises(CohortError, match=r"40 training patients of 1 site\(s\) cannot make tuning\.inner_folds 2"):
+        tuning.inner_folds(dataclasses.replace(table, groups=("here",) * 40), config, number=0)

@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from engram.cohort.manifest import read_manifest
 from engram.config import StudyConfig
 from engram.errors import CohortError, ConfigError, StorageError
 from engram.pipeline.console import Silent
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.radiomics import RadiomicsMade, RadiomicsOptions, radiomics
 from engram.pipeline.radiomics_table import load_radiomics
+from engram.pipeline.study_table import study_table
 from engram.table import EmbeddingKey
 
 FAKE = """#!{python}
@@ -187,6 +189,18 @@ def test_without_a_table_rows_are_told_why_and_other_studies_are_left_alone(stud
     }
     assert set(loaded.absent.values()) == {"features absent: run 'engram radiomics' or set radiomics.table"}
     assert load_radiomics(study.config(models={"baselines": []}), ["P0"]) == ({}, {})
+
+
+def test_the_study_table_holds_them_or_why_it_does_not(study: Any, run: Any) -> None:
+    asked = config(study)
+    records, key = read_manifest(asked).records, EmbeddingKey("PET", "spine", "radiomics")
+    before = study_table(asked, records, None, radiomics=load_radiomics(asked, ["P0", "P1"]))
+    assert "run 'engram radiomics'" in before.absent[key]
+    assert key not in before.table.features.embeddings
+    run()
+    after = study_table(asked, records, None, radiomics=load_radiomics(asked, ["P0", "P1"]))
+    assert key not in after.absent
+    assert after.table.features.embeddings[key].shape == (2, 3)
 
 
 def test_a_study_that_cannot_have_them_is_refused_before_any_work(study: Any, run: Any) -> None:

@@ -21,16 +21,28 @@ def fake_mirp(image: str, mask: str, **settings: Any) -> list[pd.DataFrame]:
     if image == "bad":
         raise RuntimeError("mask is empty")
     rows = 2 if image == "two" else 1
-    row = {"sample_name": "x", "image_voxel_size_x": 2.0, "stat_mean": settings["shift"], "ih_cov": math.nan}
+    row = {
+        "sample_name": "x",
+        "image_voxel_size_x": 2.0,
+        "stat_mean": settings["shift"],
+        "ih_cov_fbs_w25.0": math.nan,
+        "morph_moran_i": None,
+    }
     return [pd.DataFrame([row] * rows)]
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setitem(sys.modules, "mirp", SimpleNamespace(extract_features=fake_mirp))
+    monkeypatch.setitem(sys.modules, "mirp._features", SimpleNamespace())
+    inside = SimpleNamespace(Data3DSpatial=type("Data3DSpatial", (), {}))
+    monkeypatch.setitem(sys.modules, "mirp._features.morph_3d_data", inside)
 
     def _run(*images: str) -> Any:
-        items = [{"name": image, "image": image, "mask": "m", "settings": {"shift": 1.5}} for image in images]
+        items = [
+            {"name": image, "image": image, "mask": "m", "settings": {"shift": 1.5}, "spatial": False}
+            for image in images
+        ]
         (tmp_path / "request.json").write_text(json.dumps(items))
         main(tmp_path / "request.json", tmp_path / "out.json")
         return json.loads((tmp_path / "out.json").read_text())
