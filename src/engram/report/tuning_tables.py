@@ -78,8 +78,8 @@ def gap_in_words(results: StudyResults) -> str | None:
     other = "tuned without looking at them" if nested else "with the settings of the study file"
     return (
         f"Tuned on their own test folds, as in the paper, the c-index of {len(gaps)} rows differs by "
-        f"{signed(statistics.fmean(gaps))} on average (from {signed(min(gaps))} to {signed(max(gaps))}) from that of "
-        f"the same rows {other}. Whatever that adds is not there in new patients."
+        f"{signed(statistics.fmean(gaps))} on average (from {signed(min(gaps))} to {signed(max(gaps))}) from that "
+        f"of the same rows {other}. Whatever that adds is not there in new patients."
     )
 
 
