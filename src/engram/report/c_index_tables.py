@@ -50,7 +50,11 @@ def comparison_table(results: StudyResults) -> Table:
         )
         for row in rows
     ]
-    notes = (labels.BEST_OF_MANY,) if any(labels.best(results.rows, family) for family in labels.FAMILIES) else ()
+    notes = (
+        (labels.BEST_OF_MANY,)
+        if any(labels.best(results.rows, family) for family in ("image", "multimodal"))
+        else ()
+    )
     heads = [Column("Sees"), Column("Row"), Column("Model"), Column("Chosen here")]
     return _with_c_index(results, "table3_comparison", heads, lines, rows, notes)
 

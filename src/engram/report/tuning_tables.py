@@ -77,9 +77,9 @@ def gap_in_words(results: StudyResults) -> str | None:
     nested = all(row.protocol == "nested" for row in rows)
     other = "tuned without looking at them" if nested else "with the settings of the study file"
     return (
-        f"Tuned on their own test folds, as in the paper, {len(gaps)} rows gain {signed(statistics.fmean(gaps))} "
-        f"on average in c-index (from {signed(min(gaps))} to {signed(max(gaps))}) over the same rows {other}. That "
-        "gain is not there in new patients."
+        f"Tuned on their own test folds, as in the paper, the c-index of {len(gaps)} rows differs by "
+        f"{signed(statistics.fmean(gaps))} on average (from {signed(min(gaps))} to {signed(max(gaps))}) from that "
+        f"of the same rows {other}. Whatever that adds is not there in new patients."
     )
 
 

@@ -1,8 +1,8 @@
 """Baselines of image encoders in the report: with their own weights, whatever those of the memory are."""
 
 import pytest
+from hand_made import make_row
 
-from conftest import make_row
 from engram.evaluation.results import EncoderProvenance
 from engram.report import labels, methods, prose, tables
 

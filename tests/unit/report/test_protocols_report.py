@@ -120,7 +120,7 @@ def test_the_encoder_of_an_untrained_model_is_untrained(whole_study: StudyResult
 def test_the_gap_is_put_into_words(whole_study: StudyResults, synthetic_demo: StudyResults) -> None:
     said = gap_in_words(whole_study)
     assert said is not None
-    assert "47 rows gain +0.020 on average in c-index (from +0.020 to +0.020)" in said
+    assert "the c-index of 47 rows differs by +0.020 on average (from +0.020 to +0.020)" in said
     assert gap_in_words(synthetic_demo) is None
 
 

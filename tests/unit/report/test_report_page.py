@@ -190,6 +190,7 @@ def test_a_page_without_images_has_no_headings_for_them(clinical_only: StudyResu
         link.removeprefix("#") for link in page.loads if link.startswith("#") and link[1:] in expected
     ] == expected[1:]
     assert "memory model" not in page.sections["methods"].text
+    assert labels.BEST_OF_MANY not in page.sections["table3"].text
 
 
 def test_contents_point_at_every_section_in_order(
