@@ -117,8 +117,8 @@ def best_epochs_and_risks(
 ) -> list[tuple[int, npt.NDArray[np.float64]] | None]:
     """Train one network on each split's training part, and stop it by the other part.
 
-    Gives of each the best number of epochs and the log-risk (n,) of the validation patients there; None where either
-    part has no event with another patient at risk.
+    Gives of each the best number of epochs and the log-risk (n,) of the validation patients there; None where
+    either part has no event with another patient at risk.
     """
     runs = [_inner_run(split, seed) for split, seed in zip(splits, seeds, strict=True)]
     looks = iter(best_looks([run for run in runs if run.informative], settings, design))

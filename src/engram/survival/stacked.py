@@ -109,6 +109,9 @@ class _Stack:
         self.weights = torch.stack([nn.utils.parameters_to_vector(each.head.parameters()) for each in members])
         self._gradients = torch.zeros_like(self.weights)
         self._layers = self._stacked(members[0].head)
+        drops = [index for index, (_, layer) in enumerate(self._layers) if isinstance(layer, Dropout)]
+        self._certain = drops[0] if drops else len(self._layers)  # layers before the first that draws
+        self._begun: torch.Tensor | None = None  # what these make of the training patients, under present weights
         self._adam = _AdamW(self.weights, self._gradients, settings)
 
     def _stacked(self, head: nn.Sequential) -> list[tuple[int, Layer]]:
@@ -126,14 +129,23 @@ class _Stack:
     @torch.no_grad()
     def step(self) -> None:
         """One full-batch step of every member."""
-        x = self._columns
-        for _, layer in self._layers:
+        x = self._begin()
+        for _, layer in self._layers[self._certain :]:
             x = layer.train(x)
         slope = self._sets.gradients(x[:, :, 0], self.settings.ties)[:, :, None]
         for index, (_, layer) in reversed(list(enumerate(self._layers))):
             slope = layer.backward(slope, onwards=index > 0)
         self._penalise_and_clip()
         self._adam.step()
+        self._begun = None
+
+    def _begin(self) -> torch.Tensor:
+        """One pass of the layers that do not draw serves a look at validation patients and the next step alike."""
+        if self._begun is None:
+            self._begun = self._columns
+            for _, layer in self._layers[: self._certain]:
+                self._begun = layer.train(self._begun)
+        return self._begun
 
     def _penalise_and_clip(self) -> None:
         if self.settings.l2 > 0:
@@ -151,9 +163,9 @@ class _Stack:
         return x[:, :, 0]
 
     def _calibrate(self) -> None:
-        x = self._columns
-        last = max((i for i, (_, layer) in enumerate(self._layers) if isinstance(layer, BatchNorm)), default=-1)
-        for _, layer in self._layers[: last + 1]:
+        norms = [index for index, (_, layer) in enumerate(self._layers) if isinstance(layer, BatchNorm)]
+        x = self._begin()
+        for _, layer in self._layers[self._certain : max(norms, default=-1) + 1]:
             x = layer.calibrate(x)
 
     @torch.no_grad()

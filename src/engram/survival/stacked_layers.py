@@ -91,15 +91,18 @@ class Dropout(Layer):
 
     def __init__(self, p: float, rows: Rows) -> None:
         self._p, self._rows = p, rows
+        self._mask: torch.Tensor | None = None
 
     def train(self, x: torch.Tensor) -> torch.Tensor:
-        self._mask = torch.zeros_like(x)
-        for mask, count, generator in zip(self._mask, self._rows.counts, self._rows.dropout, strict=True):
-            mask[:count].bernoulli_(1 - self._p, generator=generator)
+        if self._mask is None:
+            self._mask = torch.zeros_like(x)
+            self._parts = [mask[:count] for mask, count in zip(self._mask, self._rows.counts, strict=True)]
+        for part, generator in zip(self._parts, self._rows.dropout, strict=True):
+            part.bernoulli_(1 - self._p, generator=generator)
         return x * self._mask.div_(1 - self._p)
 
     def backward(self, slope: torch.Tensor, *, onwards: bool) -> torch.Tensor:  # noqa: ARG002
-        return slope * self._mask
+        return slope if self._mask is None else slope * self._mask
 
     def judge(self, x: torch.Tensor) -> torch.Tensor:
         return x
@@ -115,9 +118,9 @@ class BatchNorm(Layer):
         self._eps, self._rows = eps, rows
 
     def train(self, x: torch.Tensor) -> torch.Tensor:
-        mean, variance = self._statistics(x)
+        variance = self._take_statistics(x)
         self._scale = torch.rsqrt(variance + self._eps)
-        self._standard = (x - mean) * self._scale
+        self._standard = (x - self._mean) * self._scale
         return torch.addcmul(self._bias, self._standard, self._gain)
 
     def backward(self, slope: torch.Tensor, *, onwards: bool) -> torch.Tensor:  # noqa: ARG002
@@ -128,27 +131,25 @@ class BatchNorm(Layer):
         return self._rows.only(centred * (self._gain * self._scale))
 
     def calibrate(self, x: torch.Tensor) -> torch.Tensor:
-        self._mean, variance = self._statistics(x)
-        self._variance = variance * (
-            self._rows.n / (self._rows.n - 1)
-        )  # as PyTorch keeps it, and does not use here
-        return self._apply(x, self._mean, variance)
+        return self._apply(x, self._take_statistics(x))
 
     def judge(self, x: torch.Tensor) -> torch.Tensor:
-        return self._apply(x, self._mean, self._variance)
+        return self._apply(x, self._variance)
 
     def hand_back(self, index: int, layer: nn.Module) -> None:
         if isinstance(layer, nn.BatchNorm1d) and layer.running_mean is not None and layer.running_var is not None:
             layer.running_mean.copy_(self._mean[index, 0])
             layer.running_var.copy_(self._variance[index, 0])
 
-    def _apply(self, x: torch.Tensor, mean: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
-        return torch.addcmul(self._bias, x - mean, self._gain * torch.rsqrt(variance + self._eps))
+    def _apply(self, x: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
+        return torch.addcmul(self._bias, x - self._mean, self._gain * torch.rsqrt(variance + self._eps))
 
-    def _statistics(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and biased variance (s, 1, width)."""
-        mean = torch.bmm(self._rows.shares, x)
-        return mean, torch.bmm(self._rows.shares, (x - mean).square())
+    def _take_statistics(self, x: torch.Tensor) -> torch.Tensor:
+        """Keeps mean and unbiased variance (s, 1, width) for others; gives the biased one, as PyTorch does, for x."""
+        self._mean = torch.bmm(self._rows.shares, x)
+        variance = torch.bmm(self._rows.shares, (x - self._mean).square())
+        self._variance = variance * (self._rows.n / (self._rows.n - 1))
+        return variance
 
 
 class LayerNorm(Layer):
