@@ -6,7 +6,7 @@ demo: .venv/ready
 	$(BIN)/engram demo
 
 test: .venv/ready
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal
 
 check: .venv/ready
 	$(BIN)/ruff format --check src tests benchmarks

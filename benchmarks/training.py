@@ -96,7 +96,7 @@ def _outcome(risk: Any, rng: np.random.Generator) -> SurvivalOutcome:
 
 
 class PlainNet(nn.Module):
-    """As a script would have it. Layers are made in Engram's order, so that one seed gives both the same weights."""
+    """As a script has it. Layers are made in Engram's order, so that one seed gives both the same weights."""
 
     def __init__(self, inputs: ModelInputs, settings: Training) -> None:
         super().__init__()
@@ -269,9 +269,8 @@ def _profile(cohort: Cohort, pixels: int) -> None:
         with profile(activities=[ProfilerActivity.CPU]) as seen:
             run.step(run.forward())
     gflop = PATIENTS * (_FORWARD + _BACKWARD) * (pixels / 64) ** 2 / 1e9
-    print(
-        f"  one step: {step:.3f} s, {gflop:.1f} GFLOP, {gflop / step / peak:.0%} of the matrix product's {peak:.0f} GFLOP/s"
-    )
+    share = gflop / step / peak
+    print(f"  one step: {step:.3f} s, {gflop:.1f} GFLOP: {share:.0%} of the matrix product's {peak:.0f} GFLOP/s")
     events = sorted(seen.key_averages(), key=lambda event: -event.self_cpu_time_total)
     total = sum(event.self_cpu_time_total for event in events)
     shares = [f"{event.key.removeprefix('aten::')} {event.self_cpu_time_total / total:.0%}" for event in events[:6]]

@@ -11,8 +11,10 @@ from engram import __version__
 from engram.command_options import Study, Workers
 from engram.commands_dicom import dicom_app
 from engram.commands_init import init
+from engram.commands_radiomics import radiomics
 from engram.commands_segment import segment
 from engram.commands_store import store_app, weights_app
+from engram.commands_study import study
 from engram.config import StudyConfig, load_config
 from engram.terminal import Terminal, out
 
@@ -25,6 +27,8 @@ app = typer.Typer(
 
 
 app.command()(segment)
+app.command()(study)
+app.command()(radiomics)
 app.add_typer(store_app, name="store")
 app.add_typer(weights_app, name="weights")
 app.command()(init)
@@ -71,7 +75,7 @@ def check(study: Study, workers: Workers) -> None:
 
 @app.command()
 def embed(study: Study, workers: Workers) -> None:
-    """Make the memory embeddings that are not in the store yet."""
+    """Make the embeddings that are not in the store yet."""
     from engram.pipeline.check import check as check_cohort
     from engram.pipeline.embed import embed as embed_cohort
 

@@ -9,12 +9,15 @@ from pydantic import Field, ValidationError, model_validator
 
 from engram.config_checks import ImageChecks
 from engram.config_embedding import Embedding
+from engram.config_encoders import Encoders
 from engram.config_evaluation import Evaluation
 from engram.config_images import Images, Roi
 from engram.config_models import Baseline, Modality, Models, Origin, Training
 from engram.config_pet import PetNumbers
 from engram.config_problems import in_words
+from engram.config_radiomics import Radiomics
 from engram.config_section import Section
+from engram.config_sensitivity import Sensitivity
 from engram.config_tuning import Tuning
 from engram.errors import ConfigError
 from engram.strict_yaml import read_yaml
@@ -79,12 +82,15 @@ class StudyConfig(Section):
     images: Images | None = None
     rois: dict[str, Roi] = Field(default_factory=dict)
     pet_numbers: PetNumbers = PetNumbers()
+    radiomics: Radiomics = Radiomics()
     image_checks: ImageChecks = ImageChecks()
     embedding: Embedding = Embedding()
+    encoders: Encoders = Encoders()
     models: Models = Models()
     training: Training = Training()
     tuning: Tuning = Tuning()
     evaluation: Evaluation = Evaluation()
+    sensitivity: Sensitivity = Sensitivity()
     report: Report = Report()
     truth: Truth | None = None
     output: Path
@@ -188,12 +194,15 @@ _SECTIONS: dict[str, type[Section]] = {
     "images": Images,
     "rois.<name>": Roi,
     "pet_numbers": PetNumbers,
+    "radiomics": Radiomics,
     "image_checks": ImageChecks,
     "embedding": Embedding,
+    "encoders": Encoders,
     "models": Models,
     "training": Training,
     "tuning": Tuning,
     "evaluation": Evaluation,
+    "sensitivity": Sensitivity,
     "report": Report,
     "truth": Truth,
 }

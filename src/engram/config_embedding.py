@@ -39,7 +39,9 @@ class Embedding(Section):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16: autocast, the authors' setting on a GPU; it changes every number"
     )
-    readouts: tuple[ReadOutName, ...] = Field(("final",), min_length=1, description="what is kept of the memory")
+    readouts: tuple[ReadOutName, ...] = Field(
+        ("final",), description="what is kept of the memory; []: no memory is read, for a study of baselines alone"
+    )
     final_entries: int = Field(2, ge=1, description="memory entries of the final read-out (paper: 2)")
     quality: bool = Field(True, description="compare what the model draws with the region, on every slice")
     quality_limit: float = Field(0.5, ge=0, le=1, description="a study whose Dice lies below is flagged")

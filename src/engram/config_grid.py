@@ -12,8 +12,8 @@ def paper_grid(config: StudyConfig) -> StudyConfig:
 
     Averaging and attention, both fusions, and ResNet-50 without covariates; averaging and both fusions with them
     (the paper does not say which fusion its Combined rows had); both clinical models, the stage alone where
-    `models.stage` names it, radiomics, PET numbers, and the image encoder without its memory. Tuned by the protocols
-    `nested`, which is the headline, and `paper`. A field that the user's file sets stays as it is there.
+    `models.stage` names it, radiomics, PET numbers, and the image encoder without its memory. Tuned by the
+    protocols `nested`, which is the headline, and `paper`. A field that the user's file sets stays as it is there.
     """
     rows = {
         "heads": ("averaging", "attention"),

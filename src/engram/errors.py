@@ -8,7 +8,8 @@
     │   ├── ClinicalError    ... because of covariates
     │   └── ImagingError     ... because of an image or a mask
     ├── CohortError          the patients that remain cannot be analysed (no events, too few, ...)
-    ├── WeightsError         a checkpoint that is missing or of another architecture
+    ├── WeightsError         a checkpoint that is damaged or of another architecture
+    │   └── AbsentWeightsError   ... that is not on this machine
     ├── StorageError         a file that could not be written or read back
     └── WorkerError          a worker process was ended from outside
 
@@ -138,6 +139,10 @@ class CohortError(EngramError):
 
 class WeightsError(EngramError):
     """A checkpoint is missing, damaged or of another architecture."""
+
+
+class AbsentWeightsError(WeightsError):
+    """Weights are not on this machine: a baseline that needs them becomes a row without numbers."""
 
 
 class StorageError(EngramError):

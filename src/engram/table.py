@@ -84,14 +84,26 @@ def _check_shape(key: EmbeddingKey, array: FloatArray, n: int) -> None:
 
 @dataclass(frozen=True)
 class StudyTable:
-    """One row a patient: what a model may see (`features`) and what happened (`outcome`)."""
+    """One row a patient: what a model may see (`features`) and what happened (`outcome`).
+
+    groups, order: the site of each patient (n,), and a finite number (n,) that is higher for patients of later: the
+    folds are made from them, and no model sees them.
+    """
 
     features: PatientFeatures
     outcome: SurvivalOutcome
+    groups: tuple[str, ...] | None = None
+    order: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if len(self.features) != len(self.outcome):
-            raise ValueError(f"{len(self.features)} patients but {len(self.outcome)} outcomes")
+        n = len(self.features)
+        if n != len(self.outcome):
+            raise ValueError(f"{n} patients but {len(self.outcome)} outcomes")
+        for name, values in (("groups", self.groups), ("order", self.order)):
+            if values is not None and len(values) != n:
+                raise ValueError(f"{n} patients but {len(values)} values of {name}")
+        if self.order is not None and not np.isfinite(self.order).all():
+            raise ValueError("every value of order must be finite")
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -99,4 +111,6 @@ class StudyTable:
     def subset(self, index: npt.NDArray[np.intp] | Sequence[int]) -> StudyTable:
         """The patients of `index`, in that order, as a copy that shares no memory with the whole."""
         chosen = np.asarray(index, dtype=np.intp)
-        return StudyTable(self.features.subset(chosen), self.outcome.subset(chosen))
+        groups = None if self.groups is None else tuple(self.groups[i] for i in chosen)
+        order = None if self.order is None else tuple(self.order[i] for i in chosen)
+        return StudyTable(self.features.subset(chosen), self.outcome.subset(chosen), groups, order)

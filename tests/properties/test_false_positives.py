@@ -52,7 +52,7 @@ def nothing(seed):
     return Nothing(
         fold_statistics(found, held_out_ratio=ratio),
         float(stats.chi2.sf(logrank_chi_square(low, high, outcome), 1)),
-        corrected_p(low, high, outcome, folds, held_out_ratio=ratio),
+        corrected_p(low, high, outcome, [fold.test_index for fold in folds], held_out_ratio=ratio),
     )
 
 

@@ -33,13 +33,33 @@ CONFIG = StudyConfig.model_validate(
         "images": {"labels": "bones", "label_scheme": "totalsegmentator-2/total"},
         "rois": {"spine": {"mask": "m"}},
         "embedding": {"readouts": ["final", "volume", "regions"]},
-        "models": {"baselines": ["pet_numbers"]},
+        "models": {
+            "baselines": ["pet_numbers", "resnet50"],
+            "heads": ["averaging", "attention", "3D CNN", "flatten", "PCA"],
+            "fusions": ["concatenation", "gate"],
+            "vector_models": ["ridge Cox", "MLP"],
+            "stage": "stage",
+        },
         "training": {"max_epochs": 4, "patience": 2, "inner_folds": 2, "ensemble": 2, "hidden": [8]},
         "evaluation": {"folds": 3},
         "output": Path("out"),
     }
 )
-ROWS = {row.name: row for row in rows_of(CONFIG)}
+# One row of each kind is enough of what is not in every study.
+OF_HEADS = [f"PET, spine, {head}" for head in ("attention", "3D CNN", "flatten", "PCA")]
+OF_HEADS += ["PET + CT, spine, gate", "PET + CT, spine, attention, gate", "PET + CT + clinical, spine, gate"]
+OTHERS = ["PET, spine, volume, MLP", "PET + CT + clinical, spine, regions, MLP", "stage alone"]
+OTHERS += ["ResNet-50 of PET, spine"]
+USUAL = {"averaging", "PCA", "-"}
+ROWS = {
+    row.name: row
+    for row in rows_of(CONFIG)
+    if row.name in (*OF_HEADS, *OTHERS)
+    or (
+        (row.head in USUAL and row.fusion != "gate" and not row.name.endswith(("MLP", "PCA", "alone")))
+        and row.readout != "resnet50"
+    )
+}
 VECTOR_ROWS = ["PET, spine, volume", "PET + CT + clinical, spine, volume", "PET + CT + clinical, spine, regions"]
 VECTOR_ROWS += ["PET numbers, spine", "PET numbers + clinical, spine"]
 
@@ -70,6 +90,7 @@ def make_table(seed=0, n=N):
             embeddings[EmbeddingKey(modality, "spine", readout)] = rng.normal(size=(n, p)).astype(np.float32)
         no_such_part = rng.random(n) < 0.3
         embeddings[EmbeddingKey(modality, "spine", "regions")][no_such_part, :5] = np.nan
+    embeddings[EmbeddingKey("PET", "spine", "resnet50")] = rng.normal(size=(n, 9)).astype(np.float32)
     embeddings[EmbeddingKey("PET", "spine", "pet_numbers")] = rng.gamma(2, size=(n, 5)).astype(np.float32)
     embeddings[EmbeddingKey("PET", "spine", "pet_numbers")][rng.random(n) < 0.2, 3:] = np.nan
     ids = tuple(f"P{seed}-{i}" for i in range(n))
@@ -125,7 +146,9 @@ def artefacts(table, spec, fold=FOLD):
     preprocess, survival = model.pipeline.named_steps.values()
     inputs = preprocess.transform(visible(PROBES, spec))
     found = {"probes": model.predict(visible(PROBES, spec)), "train": result.train_risk}
-    found |= {f"maps {m}": maps for m, maps in inputs.maps.items()}
+    found |= {f"image {m}": image for m, image in inputs.images.items()}
+    if spec.fusion == "gate":
+        found["gate"] = model.gate(visible(PROBES, spec))
     found |= {f"mean {m}": s.mean for m, s in preprocess.maps_.items()}
     found |= {f"sd {m}": np.array(s.sd) for m, s in preprocess.maps_.items()}
     found |= {f"vectors {m}": vectors for m, vectors in inputs.vectors.items()}
@@ -156,6 +179,15 @@ KINDS = st.sampled_from(["covariates", "missing", "embeddings", "absent", "outco
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(sorted(ROWS)), st.sampled_from(FOLD.test_index.tolist()), KINDS, st.integers(0, 1000))
 def test_no_change_of_a_test_patient_reaches_training(name, patient, kind, seed):
+    assert_nothing_reaches_training(name, patient, kind, seed)
+
+
+@pytest.mark.parametrize("name", [*OF_HEADS, *OTHERS])
+def test_no_change_of_a_test_patient_reaches_the_training_of_any_head(name):
+    assert_nothing_reaches_training(name, int(FOLD.test_index[0]), "all", 0)
+
+
+def assert_nothing_reaches_training(name, patient, kind, seed):
     before, result = reference(name)
     table = altered(TABLE, patient, kind, np.random.default_rng(seed))
     after, changed = artefacts(table, ROWS[name])
@@ -178,7 +210,7 @@ def test_a_change_of_a_training_patient_does_reach_training(name):
 
 
 def test_all_test_patients_at_once():
-    for name in ("Clinical, ridge Cox", "PET + CT + clinical, spine", *VECTOR_ROWS):
+    for name in ("Clinical, ridge Cox", "PET + CT + clinical, spine", *VECTOR_ROWS, *OF_HEADS, *OTHERS):
         table = TABLE
         for patient in FOLD.test_index.tolist():
             table = altered(table, patient, "all", np.random.default_rng(patient))
@@ -207,7 +239,7 @@ def test_sub_tables_share_no_memory_with_the_whole():
 def test_a_row_sees_only_what_its_name_says():
     for spec in ROWS.values():
         seen = visible(TABLE.features, spec)
-        assert seen.covariates.shape[1] == (0 if spec.family == "image" else 4)
+        assert seen.covariates.shape[1] == (0 if spec.family == "image" else 1 if spec.stage else 4)
         assert {key.modality for key in seen.embeddings} == set(spec.modalities)
         assert {key.readout for key in seen.embeddings} == ({spec.readout} if spec.modalities else set())
 

@@ -74,8 +74,8 @@ def test_no_wrong_value_of_any_field_is_answered_in_jargon(place: str) -> None:
 @pytest.mark.parametrize(
     ("place", "value", "words"),
     [
-        ("embedding.readouts", [], "must be a list of at least one of final, volume_map, "),
-        ("embedding.readouts", "final", "must be a list of at least one of final, volume_map, "),
+        ("tuning.protocols", [], "must be a list of at least one of fixed, nested, "),
+        ("embedding.readouts", "final", "must be a list of any of final, volume_map, "),
         ("embedding.readouts", ["last"], "embedding.readouts.0: must be one of final, "),
         ("models.families", "clinical", "must be a list of any of clinical, image, multimodal, not 'clinical'"),
         ("training.hidden", 32, "must be a list of whole numbers of at least 1, not 32"),

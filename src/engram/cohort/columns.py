@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from engram.cohort.cells import Sheet, is_missing
+from engram.cohort.cells import Sheet, is_date, is_missing, parse_number
 from engram.config import Covariate, StudyConfig
 from engram.errors import Problem
 
@@ -42,7 +42,8 @@ def check_columns(config: StudyConfig, sheet: Sheet) -> list[Problem]:
     """
     roles = list(_roles(config))
     absent = [_absent(role, _candidates(role, roles, sheet)) for role in roles if role.column not in sheet.columns]
-    return [*absent, *_clashes(roles), *_unreadable_levels(config), *_sibling_levels(config, sheet)]
+    levels = [*_unreadable_levels(config), *_sibling_levels(config, sheet)]
+    return [*absent, *_clashes(roles), *levels, *_sibling_sites(config, sheet), *_mixed_times(config, sheet)]
 
 
 def _roles(config: StudyConfig) -> Iterator[_Role]:
@@ -53,6 +54,9 @@ def _roles(config: StudyConfig) -> Iterator[_Role]:
     for name, covariate in config.covariates.items():
         field = f"covariates.{name}"
         yield _Role(field, covariate_column(name, covariate), f"{field}.column")
+    for field, split_column in (("group", config.evaluation.group), ("order", config.evaluation.order)):
+        if split_column is not None:
+            yield _Role(f"evaluation.{field}", split_column)
     yield from _image_roles(config)
     if config.truth is not None:
         yield _Role("truth.clinical", config.truth.clinical)
@@ -144,6 +148,34 @@ def _sibling_levels(config: StudyConfig, sheet: Sheet) -> list[Problem]:
         for spellings in _spellings(sheet, covariate_column(name, covariate))
         if len(spellings) > 1
     ]
+
+
+def _sibling_sites(config: StudyConfig, sheet: Sheet) -> list[Problem]:
+    """'Graz' and 'graz' would be two sites, one in training and one in test."""
+    column = config.evaluation.group
+    return [
+        Problem(
+            "evaluation.group has sites that differ in case only",
+            "Write each site in one way.",
+            column=column,
+            value=", ".join(sorted(spellings)),
+        )
+        for spellings in (_spellings(sheet, column) if column is not None else [])
+        if len(spellings) > 1
+    ]
+
+
+def _mixed_times(config: StudyConfig, sheet: Sheet) -> list[Problem]:
+    """A year among dates says that the patient is of its first day, which is a guess."""
+    column = config.evaluation.order
+    cells = [text for row in sheet.rows if column is not None and (text := row.cells.get(column))]
+    dates = [text for text in cells if is_date(text)]
+    numbers = [text for text in cells if parse_number(text) is not None]
+    if not dates or not numbers:
+        return []
+    value = f"{dates[0]}, {numbers[0]}"
+    what = "evaluation.order has dates and numbers, which cannot be put in order"
+    return [Problem(what, "Write all as dates, or all as years.", column=column, value=value)]
 
 
 def _spellings(sheet: Sheet, column: str) -> list[set[str]]:

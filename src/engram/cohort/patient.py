@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engram.cohort.cells import Row, parse_number
+from engram.cohort.cells import Row, parse_number, parse_when
 from engram.cohort.columns import covariate_column
 from engram.cohort.records import PatientFiles, PatientRecord, TrueHazard
 from engram.config import Covariate, StudyConfig
@@ -39,10 +39,13 @@ def read_patient(row: Row, config: StudyConfig, folder: Path) -> Reading:
     ct, pet, labels = reader.scan("CT"), reader.scan("PET"), reader.labels()
     images = PatientFiles(reader.patient_id, row.number, ct, pet, labels, masks)
     covariates, truth = reader.covariates(), reader.truth()
+    group, order = reader.group(), reader.order()
     event, time = reader.event(), reader.time()
     record = None
     if event is not None and time is not None and not reader.problems:
-        record = PatientRecord(**vars(images), covariates=covariates, event=event, time=time, truth=truth)
+        record = PatientRecord(
+            **vars(images), covariates=covariates, event=event, time=time, truth=truth, group=group, order=order
+        )
     return Reading(row.number, reader.patient_id, record, tuple(reader.problems), reader.files, images)
 
 
@@ -110,6 +113,28 @@ class _RowReader:
         values = [self._number("true log-hazard", column) for column in columns]
         known = [value for value in values if value is not None]
         return TrueHazard(*known) if len(known) == len(columns) else None
+
+    def group(self) -> str | None:
+        """The site, where the splits keep sites apart."""
+        column = self.config.evaluation.group
+        return None if column is None else self._split_cell("site", column)
+
+    def order(self) -> float | None:
+        """Year or date as a number, where the splits follow time."""
+        column = self.config.evaluation.order
+        text = None if column is None else self._split_cell("year or date", column)
+        value = None if text is None else parse_when(text)
+        if text is not None and value is None:
+            mend = "Write a number (2019), or a date as 2019-03-31."
+            self._refuse(ClinicalError, "year or date of the splits is neither", mend, column)
+        return value
+
+    def _split_cell(self, what: str, column: str) -> str | None:
+        text = self.row.cells[column]
+        if text is None:
+            mend = "Fill it in: without it nobody can say in which folds the patient may be."
+            self._refuse(ClinicalError, f"{what} of the splits missing", mend, column)
+        return text
 
     def scan(self, modality: Modality) -> Path | None:
         """The file of the CT or the PET, where the study needs it."""

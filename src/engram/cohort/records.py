@@ -41,13 +41,16 @@ class PatientRecord(PatientFiles):
     """One usable patient of the manifest, with every file that the study needs.
 
     covariates: by the study's name: a float (continuous), a level (categorical, ordinal), None where missing.
-    event: True where the event was observed. time: greater than zero, in the study's `outcome.unit`.
+    event: True where the event was observed. time: greater than zero, in the study's `outcome.unit`. group, order:
+    site, and year or date as a number, where the splits need them; no model sees them.
     """
 
     covariates: Mapping[str, float | str | None]
     event: bool
     time: float
     truth: TrueHazard | None = None
+    group: str | None = None
+    order: float | None = None
 
 
 @dataclass(frozen=True)

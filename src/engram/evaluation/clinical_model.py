@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from engram.config import Covariate
+from engram.config import Covariate, StudyConfig
 from engram.evaluation.covariates import checked_covariates, column_transformer, usable_covariates
 from engram.evaluation.cox import independent_columns, likelihood_ratio, proportional_hazards_p
 from engram.evaluation.multiplicity import benjamini_hochberg, holm
@@ -31,6 +31,13 @@ def clinical_columns(table: StudyTable, declared: Mapping[str, Covariate], *, ma
     encoder = column_transformer(names, declared).set_output(transform="pandas")
     encoded = encoder.fit_transform(raw)
     return independent_columns(encoded.rename(columns=lambda name: name.partition("__")[2]))
+
+
+def stage_columns(table: StudyTable, config: StudyConfig) -> pd.DataFrame:
+    """(n, p): the stage alone as numbers, as of `clinical_columns`; without a column where none is declared."""
+    stage = config.models.stage
+    declared = {} if stage is None else {stage: config.covariates[stage]}
+    return clinical_columns(table, declared, max_missing=config.evaluation.max_missing)
 
 
 def clinical_model(columns: pd.DataFrame, outcome: SurvivalOutcome) -> ClinicalModel | None:
@@ -59,11 +66,11 @@ def clinical_model(columns: pd.DataFrame, outcome: SurvivalOutcome) -> ClinicalM
 def incremental_value(
     columns: pd.DataFrame, rows: Mapping[str, PooledRisks], outcome: SurvivalOutcome
 ) -> list[IncrementalValue]:
-    """What the out-of-fold risk of each row adds to the covariates: likelihood ratio, and the share of all that
-    both explain together. Adjusted by Benjamini and Hochberg over the rows.
+    """What the out-of-fold risk of each row adds to the covariates, in the patients who test: likelihood ratio, and
+    the share of all that both explain together. Adjusted by Benjamini and Hochberg over the rows.
 
     columns: as of `clinical_columns`, or any others, such as a stage alone. rows: by their names. Covariates are
-    fitted on all patients and the risk is not, which favours the covariates.
+    fitted on those patients and the risk is not, which favours the covariates.
     """
     before = likelihood_ratio(columns, outcome)
     found = [_added(name, pooled, columns, outcome) for name, pooled in rows.items()] if before else []
@@ -72,7 +79,8 @@ def incremental_value(
 
 
 def _added(name: str, pooled: PooledRisks, columns: pd.DataFrame, outcome: SurvivalOutcome) -> IncrementalValue:
-    risk = pd.DataFrame({"_risk": pooled.standardised})
+    risk, outcome = pd.DataFrame({"_risk": pooled.standardised}), outcome.subset(pooled.patients)
+    columns = independent_columns(columns.iloc[pooled.patients].reset_index(drop=True))
     both = independent_columns(pd.concat([columns, risk], axis=1))
     told_apart = both.shape[1] > columns.shape[1]
     ratio = likelihood_ratio(risk, outcome, beside=columns) if told_apart else None

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 import engram
 from engram.config import StudyConfig
+from engram.config_models import Training
 from engram.errors import CohortError, StorageError
 from engram.evaluation.fold_fit import FoldResult, FoldRisks, fold_risks, job_seed, scored, visible
 from engram.evaluation.maps import head_maps
@@ -25,14 +27,21 @@ from engram.provenance import library_versions
 from engram.survival.splits import Fold
 from engram.table import MAP_READOUTS, PatientFeatures, StudyTable
 
+Value = TypeVar("Value")
+
 # What a result depends on, as places in the package; a change of any byte makes kept results void.
-_CODE = ("heads", "survival", "outcome.py", "table.py", "config.py")
+_CODE = ("heads", "survival", "outcome.py", "table.py", "config.py", "config_models.py")
 _DECIDES_NO_RISK = {"folds", "seed", "times_months", "horizon_months"}  # the first two by themselves
+_DECIDES_NO_RISK |= {"splits", "group", "order", "first_window", "repeats", "repeat_rows"}  # nor do these
 _CODE_HERE = ("covariates.py", "preprocess.py", "maps.py", "vectors.py", "models.py", "fold_fit.py", "transport.py")
 
 
 @dataclass(frozen=True)
-class _Job:
+class FoldJob:
+    """One row on one fold, for a worker. table: file of the whole study table, which only `opened` reads.
+    number: of the fold, from 0. groups: the site of each patient of the table, to which inner folds keep.
+    epochs: as of `fold_fit.fit_model`."""
+
     table: Path
     cache_dir: Path
     code: str
@@ -40,6 +49,12 @@ class _Job:
     config: StudyConfig
     number: int
     fold: Fold
+    groups: tuple[str, ...] | None = None
+    epochs: int | None = None
+
+    def with_training(self, settings: Training, epochs: int | None = None) -> FoldJob:
+        """The same with other settings of `training`."""
+        return replace(self, config=self.config.model_copy(update={"training": settings}), epochs=epochs)
 
 
 def cross_validate(
@@ -58,18 +73,33 @@ def cross_validate(
     `cache_dir` under a digest of all that it depends on. Raises the first error of a job; a CohortError
     says in which row and fold.
     """
+    with fold_jobs(table, specs, folds, config, cache_dir=cache_dir) as jobs:
+        risks = run_jobs(kept_risks, jobs, workers=workers, progress=progress)
+    results = [scored(risk, table, job.fold) for risk, job in zip(risks, jobs, strict=True)]
+    return by_row(results, len(folds))
+
+
+@contextmanager
+def fold_jobs(
+    table: StudyTable, specs: Sequence[RowSpec], folds: Sequence[Fold], config: StudyConfig, *, cache_dir: Path
+) -> Iterator[list[FoldJob]]:
+    """A job for each row and fold, those of a row together; their table lies in `cache_dir` until its end."""
     with scratch_folder(cache_dir / "tmp") as folder:  # ids and outcomes never leave the run folder
         paths = save_row_tables(table, averaged(table, config), specs, folder)
         code = code_digest()
-        jobs = [
-            _Job(paths[spec], cache_dir, code, spec, config, number, fold)
-            for spec in specs
-            for number, fold in enumerate(folds)
-        ]
-        risks = run_jobs(_run, jobs, workers=workers, progress=progress)
-        _open.cache_clear()
-    results = [scored(risk, table, job.fold) for risk, job in zip(risks, jobs, strict=True)]
-    return [results[start : start + len(folds)] for start in range(0, len(results), len(folds))]
+        try:
+            yield [
+                FoldJob(paths[spec], cache_dir, code, spec, config, number, fold, table.groups)
+                for spec in specs
+                for number, fold in enumerate(folds)
+            ]
+        finally:
+            opened.cache_clear()
+
+
+def by_row(values: Sequence[Value], folds: int) -> list[list[Value]]:
+    """Jobs, or what became of them, as one list a row."""
+    return [list(values[start : start + folds]) for start in range(0, len(values), folds)]
 
 
 def averaged(table: StudyTable, config: StudyConfig) -> StudyTable:
@@ -97,12 +127,15 @@ def code_digest() -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _open(path: Path) -> StudyTable:
+def opened(path: Path) -> StudyTable:
+    """The study table of jobs, read once in each worker."""
     return load_table(path)
 
 
-def _run(job: _Job) -> FoldRisks:
-    table = _open(job.table)
+def kept_risks(job: FoldJob) -> FoldRisks:
+    """The risks of one job: those kept, or made now. The model sees the training patients alone."""
+    whole = opened(job.table)
+    table = replace(whole, features=visible(whole.features, job.spec))  # before the copies: maps are large
     training, test = table.subset(job.fold.train_index), table.features.subset(job.fold.test_index)
     seed = job_seed(job.config.evaluation.seed, job.spec.name, job.number)
     kept = job.cache_dir / f"{_address(job, training, test, seed)}.json"
@@ -110,30 +143,37 @@ def _run(job: _Job) -> FoldRisks:
     if found is not None:
         return found
     try:
-        risks = fold_risks(training, test, job.spec, job.config, seed=seed)
+        risks = fold_risks(training, test, job.spec, job.config, seed=seed, epochs=job.epochs)
     except CohortError as error:
         raise CohortError(f"row '{job.spec.name}', fold {job.number + 1}: {error}") from error
     write_json(kept, _as_json(risks))
     return risks
 
 
-def _address(job: _Job, training: StudyTable, test: PatientFeatures, seed: int) -> str:
-    config, spec = job.config, job.spec
-    covariates = {n: c.model_dump(mode="json") for n, c in config.covariates.items()} if spec.sees_clinical else {}
+def _address(job: FoldJob, training: StudyTable, test: PatientFeatures, seed: int) -> str:
     return digest(
         {
-            "training": features_digest(visible(training.features, spec)),
+            "training": features_digest(visible(training.features, job.spec)),
             "outcome": outcome_digest(training.outcome),
-            "test": features_digest(visible(test, spec)),
-            "spec": asdict(spec),
-            "covariates": covariates,
-            "settings": config.training.model_dump(mode="json"),
-            "evaluation": config.evaluation.model_dump(mode="json", exclude=_DECIDES_NO_RISK),
-            "map_size": config.embedding.map_size,
+            "test": features_digest(visible(test, job.spec)),
+            "model": decided_by(job.spec, job.config, job.code),
+            "epochs": job.epochs,
             "seed": seed,
-            "code": job.code,
         }
     )
+
+
+def decided_by(spec: RowSpec, config: StudyConfig, code: str) -> dict[str, Any]:
+    """All but patients and seed that a fit of a row depends on."""
+    covariates = {n: c.model_dump(mode="json") for n, c in config.covariates.items()} if spec.sees_clinical else {}
+    return {
+        "spec": asdict(spec),
+        "covariates": covariates,
+        "settings": config.training.model_dump(mode="json"),
+        "evaluation": config.evaluation.model_dump(mode="json", exclude=_DECIDES_NO_RISK),
+        "map_size": config.embedding.map_size,
+        "code": code,
+    }
 
 
 def _as_json(risks: FoldRisks) -> dict[str, Any]:

@@ -10,12 +10,16 @@ import numpy.typing as npt
 from sklearn.pipeline import Pipeline
 
 from engram.config import StudyConfig
+from engram.errors import CohortError
 from engram.evaluation.preprocess import build_pipeline, keys_of, seen_covariates
-from engram.evaluation.rows import GATE, RowSpec
+from engram.evaluation.rows import DEEPSURV, GATE, RowSpec
+from engram.evaluation.trials import Judged
+from engram.survival.deepsurv import best_epochs_and_risk
 from engram.survival.metrics import harrell_c
 from engram.survival.splits import Fold
 from engram.table import PatientFeatures, StudyTable
 
+DIVERGED = "the training diverged, a risk is not finite. Set a lower training.learning_rate."
 RiskArray = npt.NDArray[np.float64]
 
 
@@ -75,22 +79,61 @@ def visible(features: PatientFeatures, spec: RowSpec) -> PatientFeatures:
     return PatientFeatures(features.ids, covariates, embeddings)
 
 
-def fit_model(training: StudyTable, spec: RowSpec, config: StudyConfig, *, seed: int) -> FittedModel:
-    """Fit a row on these patients. Raises the errors of preprocessing and of the survival models."""
-    pipeline = build_pipeline(spec, config, seed=seed)
+def fit_model(
+    training: StudyTable, spec: RowSpec, config: StudyConfig, *, seed: int, epochs: int | None = None
+) -> FittedModel:
+    """Fit a row on these patients. epochs: how long DeepSurv trains, where tuning has found it; by default an inner
+    split tells. Raises the errors of preprocessing and of the survival models."""
+    pipeline = build_pipeline(spec, config, seed=seed, epochs=epochs)
     pipeline.fit(visible(training.features, spec), training.outcome.to_structured())
     notes = pipeline.named_steps["preprocess"].notes_ + pipeline.named_steps["survival"].notes_
     return FittedModel(pipeline, notes)
 
 
 def fold_risks(
-    training: StudyTable, test: PatientFeatures, spec: RowSpec, config: StudyConfig, *, seed: int
+    training: StudyTable,
+    test: PatientFeatures,
+    spec: RowSpec,
+    config: StudyConfig,
+    *,
+    seed: int,
+    epochs: int | None = None,
 ) -> FoldRisks:
-    """Fit on `training`, then predict both. `test` has no outcome in it."""
-    model = fit_model(training, spec, config, seed=seed)
-    seen = visible(test, spec)
-    gate = model.gate(seen) if spec.fusion == GATE else None
-    return FoldRisks(model.predict(seen), model.predict(visible(training.features, spec)), model.notes, gate)
+    """Fit on `training`, then predict both. `test` has no outcome in it. epochs: as of `fit_model`."""
+    model = fit_model(training, spec, config, seed=seed, epochs=epochs)
+    seen, shown = visible(training.features, spec), visible(test, spec)
+    train_risk, test_risk = model.predict(seen), model.predict(shown)
+    if not (np.isfinite(test_risk).all() and np.isfinite(train_risk).all()):
+        raise CohortError(DIVERGED)
+    return FoldRisks(test_risk, train_risk, model.notes, model.gate(shown) if spec.fusion == GATE else None)
+
+
+def validated(
+    training: StudyTable, validation: StudyTable, spec: RowSpec, config: StudyConfig, *, seed: int
+) -> Judged:
+    """How well a row fitted on `training` ranks `validation`; both are parts of one training part, for tuning.
+
+    DeepSurv, one network here, stops early where it does best on `validation`.
+    """
+    if harrell_c(np.zeros(len(validation)), validation.outcome) is None:
+        return Judged(None)
+    pipeline = build_pipeline(spec, config, seed=seed)
+    seen, shown = visible(training.features, spec), visible(validation.features, spec)
+    try:
+        if spec.survival != DEEPSURV:
+            epochs, risk = None, pipeline.fit(seen, training.outcome.to_structured()).predict(shown)
+        else:
+            preprocess, model = pipeline.named_steps["preprocess"].fit(seen), pipeline.named_steps["survival"]
+            parts = preprocess.transform(seen), training.outcome, preprocess.transform(shown), validation.outcome
+            found = best_epochs_and_risk(*parts, config.training, seed, design=model.design)
+            if found is None:
+                return Judged(None)
+            epochs, risk = found
+    except CohortError as error:
+        return Judged(None, failed=str(error))
+    if not np.isfinite(risk).all():
+        return Judged(None, failed=DIVERGED)
+    return Judged(harrell_c(risk, validation.outcome), epochs)
 
 
 def scored(risks: FoldRisks, table: StudyTable, fold: Fold) -> FoldResult:

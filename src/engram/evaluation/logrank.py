@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from engram.evaluation.statistics import fold_statistics
 from engram.outcome import SurvivalOutcome
-from engram.survival.splits import Fold
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -53,17 +52,18 @@ def _permuted(n: int, folds: Sequence[IndexArray], rng: np.random.Generator) -> 
 
 
 def corrected_p(
-    low: BoolArray, high: BoolArray, outcome: SurvivalOutcome, folds: Sequence[Fold], *, held_out_ratio: float
+    low: BoolArray, high: BoolArray, outcome: SurvivalOutcome, folds: Sequence[IndexArray], *, held_out_ratio: float
 ) -> float | None:
     """p of the corrected resampled t-test of the log hazard ratio of `high` against `low`, one a test fold.
+
+    folds: the test patients of each.
 
     Peto's: (observed - expected) / variance of the log-rank test. Neither the pooled log-rank test nor its
     permutation allows for models that share training patients; this does, as for c-indices. None with fewer than
     two folds in which both groups are at risk together.
     """
     effects: list[float | None] = []
-    for fold in folds:
-        test = fold.test_index
+    for test in folds:
         excess, variance = _logrank(low[test], high[test], outcome.subset(test))
         effects.append(float(excess / variance) if variance > 0 else None)
     return fold_statistics(effects, held_out_ratio=held_out_ratio, null=0).p_corrected

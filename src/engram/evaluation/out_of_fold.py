@@ -1,4 +1,4 @@
-"""Predictions of one row for every patient, each by the model of the fold that left the patient out."""
+"""Predictions of one row for every patient who tests, each by the model of the fold that left the patient out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engram.evaluation.fold_fit import FoldResult
+from engram.evaluation.held_out import held_out_patients, held_out_places
 from engram.evaluation.yardstick import Yardstick
 from engram.survival.splits import Fold
 
@@ -17,12 +18,14 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """risk: (n,) log-risks, those of two folds on scales of their own. fold: (n,) its number.
+    """patients: (m,) positions in the table of those who test, ascending; all else is in their order.
 
-    survival_at_time: (n,) predicted probability of being without event beyond the patient's own observed time.
-    event_by: (n,) predicted probability of the event by the horizon; empty where there is no horizon.
+    risk: (m,) log-risks, those of two folds on scales of their own. fold: (m,) its number.
+    survival_at_time: (m,) predicted probability of being without event beyond the patient's own observed time.
+    event_by: (m,) predicted probability of the event by the horizon; empty where there is no horizon.
     """
 
+    patients: npt.NDArray[np.intp]
     risk: FloatArray
     fold: npt.NDArray[np.intp]
     survival_at_time: FloatArray
@@ -35,14 +38,15 @@ def out_of_fold(
     yardsticks: Sequence[Yardstick],
     horizon_months: float | None,
 ) -> OutOfFold:
-    """Put the folds of one row together, in the order of the table. Each patient tests once."""
-    n = sum(len(fold.test_index) for fold in folds)
-    risk, at_time, event_by = (np.zeros(n) for _ in range(3))
-    number = np.zeros(n, dtype=np.intp)
-    for i, (result, fold, yardstick) in enumerate(zip(results, folds, yardsticks, strict=True)):
-        baseline, test = yardstick.baseline(result), fold.test_index
+    """Put the folds of one row together, in the order of the table."""
+    patients, places = held_out_patients(folds), held_out_places(folds)
+    risk, at_time, event_by = (np.zeros(len(patients)) for _ in range(3))
+    number = np.zeros(len(patients), dtype=np.intp)
+    for i, (result, test, yardstick) in enumerate(zip(results, places, yardsticks, strict=True)):
+        baseline = yardstick.baseline(result)
         risk[test], number[test] = result.test_risk, i
         at_time[test] = baseline.survival_at_own_time(result.test_risk, yardstick.test.time_months)
         if horizon_months is not None:
             event_by[test] = 1 - baseline.survival(result.test_risk, [horizon_months])[:, 0]
-    return OutOfFold(risk, number, at_time, event_by if horizon_months is not None else np.empty(0))
+    event_by = event_by if horizon_months is not None else np.empty(0)
+    return OutOfFold(patients, risk, number, at_time, event_by)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from engram.config_evaluation import Evaluation
 from engram.evaluation.fold_fit import FoldResult
+from engram.evaluation.held_out import held_out_patients
 from engram.evaluation.out_of_fold import OutOfFold, out_of_fold
 from engram.evaluation.performance_records import FoldMeasure, Performance, RowPerformance, UtilityCurves
 from engram.evaluation.statistics import fold_statistics, held_out_ratio
@@ -65,15 +66,15 @@ def performance(
     found = [
         _row(name, result, folds, yardsticks, outcome, reach) for name, result in zip(names, results, strict=True)
     ]
-    everybody = np.ones(len(outcome))
+    tested = outcome.subset(held_out_patients(folds))
     return Performance(
         tau_months=[yardstick.censoring.tau_months for yardstick in yardsticks],
         auc_months=list(reach.months),
         horizon_months=reach.horizon,
         rows=[row.record for row in found],
         thresholds=list(THRESHOLDS),
-        treat_all=_benefits(everybody, outcome, reach.horizon),
-        curves=[_curves(found[names.index(name)], outcome, reach.horizon) for name in dict.fromkeys(drawn)],
+        treat_all=_benefits(np.ones(len(tested)), tested, reach.horizon),
+        curves=[_curves(found[names.index(name)], tested, reach.horizon) for name in dict.fromkeys(drawn)],
         notes=list(reach.notes),
     )
 
@@ -96,6 +97,7 @@ def _row(
     scores = [y.scores(result, reach.months) for y, result in zip(yardsticks, results, strict=True)]
     ratio = held_out_ratio(folds)
     pooled = out_of_fold(results, folds, yardsticks, reach.horizon)
+    outcome = outcome.subset(pooled.patients)
     slope = calibration_slope(pooled.risk, outcome, pooled.fold)
     spread = d_calibration(pooled.survival_at_time, outcome)
     curve = _calibration(pooled, outcome, reach.horizon)

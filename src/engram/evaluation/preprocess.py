@@ -17,10 +17,11 @@ from engram.evaluation.covariates import checked_covariates, column_transformer,
 from engram.evaluation.maps import MapStatistics, head_maps, head_volumes
 from engram.evaluation.models import CoxModel, DeepSurvModel
 from engram.evaluation.rows import AVERAGING, GATE, PCA, RIDGE_COX, RowSpec
+from engram.evaluation.selection import Selected
 from engram.evaluation.vectors import Components, Scaled, checked_vectors
 from engram.survival.inputs import ModelInputs
 from engram.survival.network import Design
-from engram.table import BASELINES, MAP_READOUTS, PET_NUMBERS, EmbeddingKey, PatientFeatures
+from engram.table import BASELINES, MAP_READOUTS, PET_NUMBERS, RADIOMICS, EmbeddingKey, PatientFeatures
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -38,6 +39,7 @@ def build_pipeline(spec: RowSpec, config: StudyConfig, *, seed: int, epochs: int
         paper_maps=config.embedding.map_size == "paper",
         components=config.training.components,
         head=spec.head,
+        features=config.radiomics.features,
     )
     if spec.survival == RIDGE_COX:
         return Pipeline([("preprocess", preprocess), ("survival", CoxModel(config.training.cox_penalty))])
@@ -65,10 +67,10 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
     max_missing: a covariate missing in a larger share of the training patients is dropped.
     components: the most principal components of a vector read-out; numbers of the PET are scaled alone.
     head: what reads a memory: "averaging" reads its mean as a map, "PCA" its numbers as one vector, any other the
-    whole of it as a volume.
+    whole of it as a volume. features: the most radiomics that are chosen of a scan.
     After `fit`: columns_ (fitted ColumnTransformer or None), kept_ (bool, its columns that vary in training),
-    maps_ (MapStatistics by modality, of maps or volumes), vectors_ (Components or Scaled by modality), notes_ (what
-    was dropped or imputed, and why).
+    maps_ (MapStatistics by modality, of maps or volumes), vectors_ (Components, Scaled or Selected by modality),
+    notes_ (what was dropped, chosen or imputed, and why).
     """
 
     def __init__(
@@ -79,11 +81,13 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         paper_maps: bool,
         components: int,
         head: str = AVERAGING,
+        features: int = 10,
     ) -> None:
         self.covariates, self.embeddings, self.head = covariates, embeddings, head
         self.max_missing, self.paper_maps, self.components = max_missing, paper_maps, components
+        self.features = features
 
-    def fit(self, features: PatientFeatures, y: Any = None) -> Preprocess:  # noqa: ARG002
+    def fit(self, features: PatientFeatures, y: Any = None) -> Preprocess:
         """Learn from the training patients. Raises ClinicalError, ImagingError, or CohortError: nothing is left."""
         self.notes_: tuple[str, ...] = ()
         self.columns_: ColumnTransformer | None = None
@@ -95,7 +99,7 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         self.maps_ = {key.modality: of_images(self._images(features, key)) for key in image_keys}
         constant = [modality for modality, statistics in self.maps_.items() if statistics.sd == 0]
         self.notes_ += tuple(f"{modality} maps are the same in all training patients" for modality in constant)
-        self.vectors_ = {key.modality: self._fit_vectors(features, key) for key in vector_keys}
+        self.vectors_ = {key.modality: self._fit_vectors(features, key, y) for key in vector_keys}
         return self
 
     def transform(self, features: PatientFeatures) -> ModelInputs:
@@ -133,15 +137,19 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         if not self.kept_.any():
             raise CohortError(
                 f"no covariate is left for the {len(features)} training patients: {'; '.join(self.notes_)}. "
-                "Raise evaluation.max_missing, or leave 'clinical' and 'multimodal' out of models.families (for the "
-                "row of the stage alone: models.stage)."
+                "Raise evaluation.max_missing, or leave 'clinical' and 'multimodal' out of models.families (or unset "
+                "models.stage, for the row of the stage alone)."
             )
 
-    def _fit_vectors(self, features: PatientFeatures, key: EmbeddingKey) -> Components | Scaled:
+    def _fit_vectors(self, features: PatientFeatures, key: EmbeddingKey, y: Any) -> Components | Scaled | Selected:
         numbers = key.readout == PET_NUMBERS
         name, vectors = f"{key.modality} {key.readout} of {key.roi}", self._vectors(features, key)
         try:
-            found = Scaled.of(vectors) if numbers else Components.of(vectors, self.components)
+            found: Components | Scaled | Selected
+            if key.readout == RADIOMICS:
+                found = Selected.of(vectors, y, self.features, self.max_missing)
+            else:
+                found = Scaled.of(vectors) if numbers else Components.of(vectors, self.components)
         except CohortError as error:
             raise CohortError(f"{name}: {error}. {_leave_out(key)}") from error
         self.notes_ += (f"{name}: {found.losses}",) if found.losses else ()

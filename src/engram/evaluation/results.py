@@ -10,7 +10,14 @@ from pydantic import Field, ValidationError
 from engram.errors import StorageError
 from engram.evaluation.performance_records import Performance
 from engram.evaluation.record import Record
-from engram.evaluation.tuning_records import SameFolds, Search
+from engram.evaluation.sensitivity_records import (
+    MissingnessRow,
+    MissingVariable,
+    PermutationNull,
+    RepeatedRow,
+    Splits,
+)
+from engram.evaluation.tuning_records import SameFolds, Search, Untuned
 from engram.files import write_text
 
 SCHEMA_VERSION = 1
@@ -41,6 +48,7 @@ class RowResult(Record):
     true_mean: float | None = None
     protocol: Literal["fixed", "nested", "paper"] = "fixed"  # how its settings were found
     same_folds: SameFolds | None = None  # the same row tuned on its own test folds, as in the paper
+    untuned: Untuned | None = None  # the same row with the settings of `training`, where it was tuned as well
     absent: str | None = None  # why the row has no numbers, as "weights absent: ..."; then c_index holds None only
 
 
@@ -164,6 +172,15 @@ class Characteristic(Record):
     level: str  # "" for a continuous covariate
     value: str  # "62.5 (9.7)" or "49 (21.6 %)"
     missing: int
+    by_group: list[str] = Field(default_factory=list)  # the same for each group of the summary
+
+
+class GroupSummary(Record):
+    """One site, where the splits keep sites apart."""
+
+    name: str
+    n: int
+    events: int
 
 
 class CohortSummary(Record):
@@ -178,6 +195,7 @@ class CohortSummary(Record):
     median_follow_up: float | None  # reverse Kaplan-Meier
     endpoint: str
     characteristics: list[Characteristic]
+    groups: list[GroupSummary] = Field(default_factory=list)  # the largest first
 
 
 class FoldSummary(Record):
@@ -185,6 +203,17 @@ class FoldSummary(Record):
 
     n: int
     events: int
+
+
+class EncoderProvenance(Record):
+    """An image encoder without a memory, of a baseline."""
+
+    weights: str  # name printed in tables
+    digest: str
+    untrained: bool
+    verified: bool  # whether the bytes are those that the authors publish
+    licence: str | None  # of the weights, where it is known
+    reading: str  # which slices and pixels it was shown, in words
 
 
 class Provenance(Record):
@@ -199,6 +228,7 @@ class Provenance(Record):
     weights_digest: str | None
     untrained_weights: bool
     verified_weights: bool  # whether the digest is one that Engram knows to be published
+    encoders: dict[str, EncoderProvenance] = Field(default_factory=dict)  # by the read-out of their rows
     protocol: dict[str, str | int | float | bool | list[float]]
     protocol_digest: str | None
     rois: dict[str, str]  # how each region was made, in words
@@ -206,6 +236,7 @@ class Provenance(Record):
         None  # at and above which a voxel counts for MTV and TLG; None where no row has them
     )
     training: dict[str, str | int | float | bool | list[int]]  # the study file's section, with defaults
+    tuning: dict[str, str | int | bool | list[str]] = Field(default_factory=dict)  # its section `tuning`
     max_missing: float | None = None  # covariates missing in a larger share of a training fold were dropped there
     seed: int
 
@@ -230,6 +261,13 @@ class StudyResults(Record):
     drawn_masks: list[DrawnMasks] = Field(
         default_factory=list
     )  # one for each scan and region; empty where it was turned off
+    splits: Splits | None = None
+    stage: str | None = None  # the covariate that is a stage
+    incremental_over_stage: list[IncrementalValue] = Field(default_factory=list)
+    repeated: list[RepeatedRow] = Field(default_factory=list)
+    permutation_null: list[PermutationNull] = Field(default_factory=list)
+    missingness: list[MissingnessRow] = Field(default_factory=list)
+    missing_variables: list[MissingVariable] = Field(default_factory=list)
     searches: list[Search] = Field(default_factory=list)  # what tuning looked for and found
     provenance: Provenance
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from engram.evaluation.cox import HazardRatio, hazard_ratio
 from engram.evaluation.fold_fit import FoldResult
+from engram.evaluation.held_out import held_out_patients, held_out_places
 from engram.evaluation.logrank import corrected_p, permutation_p
 from engram.evaluation.results import Curve, RiskGroups
 from engram.evaluation.statistics import held_out_ratio
@@ -26,31 +27,34 @@ _MOST_TICKS = 9
 
 @dataclass(frozen=True)
 class PooledRisks:
-    """Out-of-fold risks of all patients on one scale.
+    """Out-of-fold risks of the patients who test, on one scale.
 
-    standardised: (n,) test risks, each by mean and sd of the training risks of its fold.
-    cuts: the three quartiles of the standardised training risks of all folds; no test risk enters them.
+    patients: (m,) their positions in the table, ascending. standardised: (m,) test risks, each by mean and sd of
+    the training risks of its fold. cuts: the three quartiles of the standardised training risks of all folds; no
+    test risk enters them.
     """
 
+    patients: npt.NDArray[np.intp]
     standardised: RiskArray
     cuts: tuple[float, float, float]
 
     @property
     def quartile(self) -> npt.NDArray[np.intp]:
-        """(n,): 0 for a risk at or below the first cut, to 3 for one above the third."""
+        """(m,): 0 for a risk at or below the first cut, to 3 for one above the third."""
         return np.searchsorted(self.cuts, self.standardised, side="left")
 
 
 def pool_risks(results: Sequence[FoldResult], folds: Sequence[Fold]) -> PooledRisks:
     """Put the folds of one row together. A fold whose training risks are all equal is centred only."""
-    standardised = np.zeros(sum(len(fold.test_index) for fold in folds))
+    patients, places = held_out_patients(folds), held_out_places(folds)
+    standardised = np.zeros(len(patients))
     training = []
-    for result, fold in zip(results, folds, strict=True):
+    for result, place in zip(results, places, strict=True):
         mean, sd = float(result.train_risk.mean()), float(result.train_risk.std(ddof=1)) or 1.0
-        standardised[fold.test_index] = (result.test_risk - mean) / sd
+        standardised[place] = (result.test_risk - mean) / sd
         training.append((result.train_risk - mean) / sd)
     first, second, third = (float(cut) for cut in np.quantile(np.concatenate(training), [0.25, 0.5, 0.75]))
-    return PooledRisks(standardised, (first, second, third))
+    return PooledRisks(patients, standardised, (first, second, third))
 
 
 def risk_groups(
@@ -60,20 +64,22 @@ def risk_groups(
     paper has it, its p by permutation within the test folds, the p that allows for folds that share training
     patients, and the hazard ratio within test folds.
 
-    The cut-points are of training risks, so groups need not hold a quarter of the patients each, and may be empty.
+    outcome: of all patients of the table; those who never test are in no group. The cut-points are of training
+    risks, so groups need not hold a quarter of the patients each, and may be empty.
     """
+    outcome, places = outcome.subset(pooled.patients), held_out_places(folds)
     ticks = ticks_months(float(outcome.time_months.max()))
     groups = [pooled.quartile == number for number in range(len(QUARTILES))]
     of_group = [outcome.subset(np.flatnonzero(group)) for group in groups]
     low, high = groups[0], groups[-1]
-    ratio = _hazard_ratio(low, high, outcome, folds)
+    ratio = _hazard_ratio(low, high, outcome, places)
     return RiskGroups(
         row=row,
         curves=[_curve(label, group, ticks) for label, group in zip(QUARTILES, of_group, strict=True)],
         ticks_months=ticks,
         logrank_p=logrank_p(of_group[0], of_group[-1]),
-        permutation_p=permutation_p(low, high, outcome, [fold.test_index for fold in folds], seed=seed),
-        corrected_p=corrected_p(low, high, outcome, folds, held_out_ratio=held_out_ratio(folds)),
+        permutation_p=permutation_p(low, high, outcome, places, seed=seed),
+        corrected_p=corrected_p(low, high, outcome, places, held_out_ratio=held_out_ratio(folds)),
         hazard_ratio=None if ratio is None else ratio.ratio,
         hr_lower=None if ratio is None else ratio.lower,
         hr_upper=None if ratio is None else ratio.upper,
@@ -81,12 +87,15 @@ def risk_groups(
 
 
 def _hazard_ratio(
-    low: npt.NDArray[np.bool_], high: npt.NDArray[np.bool_], outcome: SurvivalOutcome, folds: Sequence[Fold]
+    low: npt.NDArray[np.bool_],
+    high: npt.NDArray[np.bool_],
+    outcome: SurvivalOutcome,
+    places: Sequence[npt.NDArray[np.intp]],
 ) -> HazardRatio | None:
     chosen = np.flatnonzero(low | high)
     fold_of = np.zeros(len(outcome), dtype=np.intp)
-    for number, fold in enumerate(folds):
-        fold_of[fold.test_index] = number
+    for number, place in enumerate(places):
+        fold_of[place] = number
     return hazard_ratio(high[chosen], outcome.subset(chosen), fold_of[chosen])
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from engram.config_tuning import ProtocolName
 from engram.evaluation.bootstrap import Interval, c_index_interval
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.multiplicity import benjamini_hochberg
 from engram.evaluation.results import RowResult
 from engram.evaluation.rows import BASELINE_NAMES, NONE, RowSpec
 from engram.evaluation.statistics import fold_statistics, held_out_ratio
+from engram.evaluation.tuning_records import SameFolds, Untuned
 from engram.outcome import SurvivalOutcome
 from engram.survival.metrics import harrell_c
 from engram.survival.splits import Fold
 from engram.table import PET_NUMBERS
 
+ByProtocol = Mapping[ProtocolName, Sequence[Sequence[FoldResult]]]  # of each row on each fold
 _PART_OF_TRUTH = {"clinical": "clinical", "image": "imaging", "multimodal": "total"}
 
 
@@ -52,6 +56,53 @@ def row_results(
     return [row.model_copy(update={"p_adjusted": p}) for row, p in zip(found, adjusted, strict=True)]
 
 
+def absent_row(spec: RowSpec, reason: str, folds: int, *, encoder: str) -> RowResult:
+    """The record of a row that could not be run. reason: why, as "weights absent: ..."."""
+    return RowResult(
+        **_what_it_is(spec, encoder), c_index=[None] * folds, mean=None, se=None, p=None, absent=reason
+    )
+
+
+def beside(
+    rows: Sequence[RowResult], results: ByProtocol, headline: ProtocolName, *, ratio: float
+) -> list[RowResult]:
+    """The rows of the headline with what other protocols give on the same folds. ratio: as of `held_out_ratio`."""
+    return [
+        row.model_copy(
+            update={
+                "protocol": headline,
+                "same_folds": _same_folds(row, results, position, headline, ratio),
+                "untuned": _untuned(row, results, position, headline, ratio),
+            }
+        )
+        for position, row in enumerate(rows)
+    ]
+
+
+def _same_folds(
+    row: RowResult, results: ByProtocol, position: int, headline: ProtocolName, ratio: float
+) -> SameFolds | None:
+    if headline == "paper" or "paper" not in results:
+        return None
+    c_index = [fold.c_index for fold in results["paper"][position]]
+    found = fold_statistics(c_index, held_out_ratio=ratio)
+    return SameFolds(c_index=c_index, mean=found.mean, se=found.se, p=found.p, gap=_gap(found.mean, row.mean))
+
+
+def _untuned(
+    row: RowResult, results: ByProtocol, position: int, headline: ProtocolName, ratio: float
+) -> Untuned | None:
+    if headline == "fixed" or "fixed" not in results:
+        return None
+    c_index = [fold.c_index for fold in results["fixed"][position]]
+    mean = fold_statistics(c_index, held_out_ratio=ratio).mean
+    return Untuned(c_index=c_index, mean=mean, gap=_gap(mean, row.mean))
+
+
+def _gap(mean: float | None, headline: float | None) -> float | None:
+    return None if mean is None or headline is None else mean - headline
+
+
 def check_truth(truth: pd.DataFrame | None, n: int) -> None:
     """Raises ValueError unless there is none, or n finite true log-hazards: clinical, imaging, total."""
     if truth is None:
@@ -82,15 +133,7 @@ def _row(
     c_index = [result.c_index for result in results]
     statistics = fold_statistics(c_index, held_out_ratio=ratio)
     return RowResult(
-        name=spec.name,
-        family=spec.family,
-        modality=spec.modality or NONE,
-        roi=spec.roi,
-        readout=spec.readout,
-        encoder=BASELINE_NAMES.get(spec.readout, NONE if spec.readout in (NONE, PET_NUMBERS) else encoder),
-        head=spec.head,
-        fusion=spec.fusion,
-        survival=spec.survival,
+        **_what_it_is(spec, encoder),
         c_index=c_index,
         mean=statistics.mean,
         se=statistics.se,
@@ -102,3 +145,17 @@ def _row(
         true_c_index=true_c,
         true_mean=None if true_c is None else fold_statistics(true_c, held_out_ratio=ratio).mean,
     )
+
+
+def _what_it_is(spec: RowSpec, encoder: str) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "family": spec.family,
+        "modality": spec.modality or NONE,
+        "roi": spec.roi,
+        "readout": spec.readout,
+        "encoder": BASELINE_NAMES.get(spec.readout, NONE if spec.readout in (NONE, PET_NUMBERS) else encoder),
+        "head": spec.head,
+        "fusion": spec.fusion,
+        "survival": spec.survival,
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +11,17 @@ import numpy as np
 import pandas as pd
 
 from engram.config import StudyConfig
-from engram.evaluation.clinical_model import clinical_columns, clinical_model, incremental_value
+from engram.errors import CohortError
+from engram.evaluation.clinical_model import clinical_columns, clinical_model, incremental_value, stage_columns
 from engram.evaluation.comparisons import compare_rows
-from engram.evaluation.cross_validate import cross_validate, fold_outcomes
+from engram.evaluation.cross_validate import fold_outcomes
 from engram.evaluation.fold_fit import FoldResult
-from engram.evaluation.folds import stratified_folds
+from engram.evaluation.folds import study_folds
+from engram.evaluation.held_out import held_out_patients
 from engram.evaluation.performance import performance
 from engram.evaluation.performance_records import Performance
+from engram.evaluation.preprocess import keys_of
+from engram.evaluation.protocols import Say, headline_rows, run_protocols
 from engram.evaluation.results import (
     ClinicalModel,
     Comparison,
@@ -27,14 +31,20 @@ from engram.evaluation.results import (
     RowResult,
 )
 from engram.evaluation.risk_groups import pool_risks, risk_groups
-from engram.evaluation.row_results import check_truth, row_results
+from engram.evaluation.row_results import absent_row, beside, check_truth, row_results
 from engram.evaluation.rows import RowSpec, rows_of
+from engram.evaluation.sensitivity import Sensitivity, sensitivity
+from engram.evaluation.sensitivity_records import Splits
+from engram.evaluation.split_record import split_record
 from engram.evaluation.statistics import held_out_ratio
+from engram.evaluation.tuning_records import Search
+from engram.evaluation.tuning_tables import search_records, trials_table
+from engram.evaluation.variants import Runner
 from engram.jobs import Progress
 from engram.outcome import SurvivalOutcome
 from engram.survival.metrics import harrell_c
 from engram.survival.splits import Fold
-from engram.table import StudyTable
+from engram.table import EmbeddingKey, StudyTable
 
 FEW = 50  # patients, or events, below which a c-index says nothing
 
@@ -45,7 +55,8 @@ class Evaluation:
 
     out_of_fold: one line a row and patient: row, patient_id, fold (from 1), risk (log-risk, higher is worse),
     standardised_risk (by the fold's training risks), event (0 or 1), time_months, gate_pet (share of PET in the
-    patient's mixture; NaN for rows without a gate).
+    patient's mixture; NaN for rows without a gate). Rows that were not run are in `rows` alone.
+    trials: as of `trials_table`, empty without tuning.
     """
 
     rows: list[RowResult]
@@ -54,8 +65,13 @@ class Evaluation:
     incremental_value: list[IncrementalValue]
     risk_groups: RiskGroups | None
     performance: Performance
+    splits: Splits
+    sensitivity: Sensitivity
+    incremental_over_stage: list[IncrementalValue]
     folds: list[FoldSummary]
     out_of_fold: pd.DataFrame
+    searches: list[Search]
+    trials: pd.DataFrame
     warnings: list[str]
 
 
@@ -68,22 +84,28 @@ def evaluate_study(
     workers: int,
     cache_dir: Path,
     progress: Progress | None = None,
+    absent: Mapping[EmbeddingKey, str] | None = None,
+    say: Say | None = None,
 ) -> Evaluation:
-    """Cross-validate every row that the study file asks for.
+    """Cross-validate every row that the study file asks for, under each protocol of `tuning`.
 
     truth: true log-hazards (n rows, in the table's order; columns clinical, imaging, total) of a synthetic cohort,
-    only compared with, never learned from. encoder: name of the frozen model, for the tables.
+    only compared with, never learned from. encoder: name of the frozen model, for the tables. absent: why the table
+    lacks an embedding; rows that read it are not run, and say so. say: is told what begins.
     Raises CohortError, ConfigError, PatientError, StorageError.
     """
-    specs = rows_of(config)
+    asked = rows_of(config)
+    reasons = _reasons(asked, absent or {})
+    specs = [spec for spec in asked if spec.name not in reasons]
     check_truth(truth, len(table))
-    settings = config.evaluation
-    folds = stratified_folds(
-        table.outcome, folds=settings.folds, time_quantiles=settings.time_quantiles, seed=settings.seed
+    settings, headline = config.evaluation, config.tuning.headline
+    folds = study_folds(table, settings)
+    found = run_protocols(
+        table, specs, folds, config, workers=workers, cache_dir=cache_dir, progress=progress, say=say
     )
-    results = cross_validate(table, specs, folds, config, workers=workers, cache_dir=cache_dir, progress=progress)
-    outcomes = fold_outcomes(table, folds)
+    results, outcomes, ratio = found.results[headline], fold_outcomes(table, folds), held_out_ratio(folds)
     rows = row_results(specs, results, folds, outcomes, truth, encoder=encoder, seed=settings.seed)
+    rows = beside(rows, found.results, headline, ratio=ratio)
     columns = clinical_columns(table, config.covariates, max_missing=settings.max_missing)
     of_images = {
         spec.name: pool_risks(result, folds)
@@ -91,20 +113,46 @@ def evaluate_study(
         if spec.family == "image"
     }
     return Evaluation(
-        rows=rows,
-        comparisons=compare_rows(
-            specs, results, outcomes, held_out_ratio=held_out_ratio(folds), seed=settings.seed
-        ),
+        rows=_with_absent(asked, rows, reasons, len(folds), encoder),
+        comparisons=compare_rows(specs, results, outcomes, held_out_ratio=ratio, seed=settings.seed),
         clinical_model=clinical_model(columns, table.outcome),
         incremental_value=incremental_value(columns, of_images, table.outcome),
         risk_groups=_best_groups(rows, results, folds, table.outcome, settings.seed),
         performance=performance(
             [spec.name for spec in specs], results, folds, table.outcome, settings, drawn=_drawn(rows)
         ),
+        splits=split_record(table, folds, settings),
+        sensitivity=sensitivity(
+            table, specs, results, folds, config, Runner(headline_rows, workers, cache_dir, progress)
+        ),
+        incremental_over_stage=incremental_value(stage_columns(table, config), of_images, table.outcome),
         folds=[FoldSummary(n=len(outcome), events=int(outcome.event.sum())) for outcome in outcomes],
         out_of_fold=_out_of_fold(specs, results, folds, table),
+        searches=search_records(found.searched, specs, config),
+        trials=trials_table(found.searched, specs),
         warnings=[*cohort_warnings(table.outcome, outcomes), *_notes(specs, results)],
     )
+
+
+def _reasons(specs: Sequence[RowSpec], absent: Mapping[EmbeddingKey, str]) -> dict[str, str]:
+    """Why rows cannot be run, by name. Raises CohortError where none can."""
+    found = {
+        spec.name: absent[missing[0]]
+        for spec in specs
+        if (missing := [key for key in keys_of(spec) if key in absent])
+    }
+    if len(found) == len(specs):
+        name, reason = next(iter(found.items()))
+        raise CohortError(f"no row of this study can be run; the first, '{name}': {reason}")
+    return found
+
+
+def _with_absent(
+    specs: Sequence[RowSpec], rows: Sequence[RowResult], reasons: Mapping[str, str], folds: int, encoder: str
+) -> list[RowResult]:
+    """All rows in the order that was asked for, those that were not run among them."""
+    run = {row.name: row for row in rows}
+    return [run.get(spec.name) or absent_row(spec, reasons[spec.name], folds, encoder=encoder) for spec in specs]
 
 
 def cohort_warnings(outcome: SurvivalOutcome, test: Sequence[SurvivalOutcome]) -> list[str]:
@@ -148,7 +196,8 @@ def _out_of_fold(
     specs: Sequence[RowSpec], results: Sequence[Sequence[FoldResult]], folds: Sequence[Fold], table: StudyTable
 ) -> pd.DataFrame:
     number, risk = np.zeros(len(table), dtype=np.int64), np.zeros(len(table))
-    parts = []
+    parts, tested = [], held_out_patients(folds)
+    outcome = table.outcome.subset(tested)
     for spec, result in zip(specs, results, strict=True):
         gate = np.full(len(table), np.nan)
         for index, (fold, of_fold) in enumerate(zip(folds, result, strict=True), 1):
@@ -157,13 +206,13 @@ def _out_of_fold(
                 gate[fold.test_index] = of_fold.gate
         columns = {
             "row": spec.name,
-            "patient_id": list(table.features.ids),
-            "fold": number.copy(),
-            "risk": risk.copy(),
+            "patient_id": [table.features.ids[i] for i in tested],
+            "fold": number[tested],
+            "risk": risk[tested],
             "standardised_risk": pool_risks(result, folds).standardised,
-            "event": table.outcome.event.astype(np.int64),
-            "time_months": table.outcome.time_months,
-            "gate_pet": gate,
+            "event": outcome.event.astype(np.int64),
+            "time_months": outcome.time_months,
+            "gate_pet": gate[tested],
         }
         parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)

@@ -20,6 +20,14 @@ class SameFolds(Record):
     gap: float | None = None
 
 
+class Untuned(Record):
+    """One row with the settings of `training`, beside itself when tuned. gap: its mean minus the headline's."""
+
+    c_index: list[float | None]
+    mean: float | None
+    gap: float | None = None
+
+
 class TunedParameter(Record):
     """The range that one hyperparameter was looked for in: from `low` to `high`, or one of `choices`."""
 
@@ -44,7 +52,10 @@ class BestTrial(Record):
 
 
 class Search(Record):
-    """One search: `row` is what it was made on, `rows` are all that use what it found."""
+    """One search: `row` is what it was made on, `rows` are all that use what it found.
+
+    trials: points of the sequence, beside trial 0, which is the study file's own settings. pruned: of all folds.
+    """
 
     group: str  # as "averaging, DeepSurv, image"
     protocol: str

@@ -10,12 +10,16 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from engram.errors import CohortError, ImagingError
-from engram.table import PET_NUMBERS, EmbeddingKey, PatientFeatures
+from engram.table import PET_NUMBERS, RADIOMICS, EmbeddingKey, PatientFeatures
 
 FloatArray = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-MAY_LACK = ("regions", PET_NUMBERS)  # where NaN has a meaning: the patient has no such region, or no such number
+MAY_LACK = (
+    "regions",
+    PET_NUMBERS,
+    RADIOMICS,
+)  # where NaN has a meaning: the patient has no such region, or no such number
 _ROUNDING = 1e-6  # a spread below this share of a column's size is that of float32, not of patients
 _RANK = 1e-6  # of the first singular value: a direction below it holds rounding errors alone
 
@@ -48,6 +52,9 @@ def _nothing(patient_id: str, key: EmbeddingKey) -> ImagingError:
         reason = f"{key.roi} lies outside the PET: it has no numbers"
         mend = "Leave the patient out, as image_checks.min_roi_in_pet does, or empty models.baselines."
         return ImagingError(patient_id, reason, mend=mend)
+    if key.readout == RADIOMICS:
+        reason, mend = f"{key.modality} of {key.roi} has no radiomics", "Fill the patient's line, or leave him out."
+        return ImagingError(patient_id, reason, mend=mend)
     return ImagingError(
         patient_id,
         f"{key.modality} embedding of {key.roi}, {key.readout}: the mask meets no anatomical region",
@@ -78,7 +85,7 @@ class Scaled:
 
     def apply(self, vectors: Float64) -> FloatArray:
         """z-scores (n, kept). What a patient lacks is taken to be the training mean."""
-        return np.asarray(_standardised(vectors[:, self.kept], self.mean, self.sd), dtype=np.float32)
+        return np.asarray(standardised(vectors[:, self.kept], self.mean, self.sd), dtype=np.float32)
 
     @property
     def losses(self) -> str:
@@ -113,7 +120,7 @@ class Components:
         """
         kept = _kept(vectors)
         mean, sd = np.nanmean(vectors[:, kept], axis=0), np.nanstd(vectors[:, kept], axis=0)
-        standard = _standardised(vectors[:, kept], mean, sd)
+        standard = standardised(vectors[:, kept], mean, sd)
         with threadpool_limits(1, user_api="blas"):  # more threads round differently
             pca = PCA(min(limit, len(vectors) - 1, int(kept.sum())), svd_solver="full").fit(standard)
         real = pca.singular_values_ > _RANK * pca.singular_values_[0]
@@ -127,7 +134,7 @@ class Components:
     def apply(self, vectors: Float64) -> FloatArray:
         """The components of (n, p) vectors: (n, k), with mean 0 and sd 1 over the training patients. What a patient
         lacks is taken to be the training mean."""
-        standard = _standardised(vectors[:, self.kept], self.mean, self.sd)
+        standard = standardised(vectors[:, self.kept], self.mean, self.sd)
         with threadpool_limits(1, user_api="blas"):
             return np.asarray(standard @ self.axes.T / self.scale, dtype=np.float32)
 
@@ -143,16 +150,16 @@ def _losses(kept: npt.NDArray[np.bool_], imputed: float) -> str:
     parts = [f"{dropped} of {len(kept)} numbers dropped: missing or the same in all training patients"] * bool(
         dropped
     )
-    parts += [f"{_about(imputed)} of the values missing, imputed by the mean"] * bool(imputed)
+    parts += [f"{about(imputed)} of the values missing, imputed by the mean"] * bool(imputed)
     return "; ".join(parts)
 
 
-def _about(share: float) -> str:
+def about(share: float) -> str:
     return f"about {5 * round(20 * share)} %" if share >= 0.025 else "under 5 %"
 
 
 def _kept(vectors: Float64) -> npt.NDArray[np.bool_]:
-    kept = _varies(vectors)
+    kept = varies(vectors)
     if not kept.any():
         raise CohortError(
             f"none of {vectors.shape[1]} numbers differs between the {len(vectors)} training patients"
@@ -160,7 +167,7 @@ def _kept(vectors: Float64) -> npt.NDArray[np.bool_]:
     return kept
 
 
-def _varies(vectors: Float64) -> npt.NDArray[np.bool_]:
+def varies(vectors: Float64) -> npt.NDArray[np.bool_]:
     """Columns (p,) whose known values differ by more than rounding."""
     known = ~np.isnan(vectors)
     highest = np.where(known, vectors, -np.inf).max(axis=0)
@@ -169,7 +176,7 @@ def _varies(vectors: Float64) -> npt.NDArray[np.bool_]:
     return np.asarray(highest - lowest > _ROUNDING * size, dtype=np.bool_)
 
 
-def _standardised(vectors: Float64, mean: Float64, sd: Float64) -> Float64:
+def standardised(vectors: Float64, mean: Float64, sd: Float64) -> Float64:
     """z-scores. Scaled by those who have a column, so that one which few have weighs little in the components."""
     scores = (vectors - mean) / sd
     return np.where(np.isnan(scores), 0.0, scores)

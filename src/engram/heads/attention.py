@@ -14,8 +14,8 @@ class LightAttention(nn.Module):
     """One memory to a vector: (n, C, D, h, w) to (n, out_features).
 
     C: memory entries, and D: the channels of each (2 and 32 in the paper's layout), the axis that attention weighs.
-    AvgPool3d(1, 2, 2); a pointwise Conv3d from C to `base`; GroupNorm; GELU. The mean over h and w gives descriptors
-    g (base x D); an MLP of two layers with GELU reads those of each channel and gives its logit; softmax over D
+    AvgPool3d(1, 2, 2); a pointwise Conv3d from C to `base`; GroupNorm; GELU. The mean over h and w gives base x D
+    descriptors; an MLP of two layers with GELU reads those of each channel and gives its logit; softmax over D
     weighs the D maps, whose sum is pooled to S x S, averaged, and projected. The paper leaves open which norm it is
     (here GroupNorm) and how wide the MLP is (here `base`).
 

@@ -14,7 +14,7 @@ CNN3D_WIDTHS = (8, 16, 32)  # the paper gives none
 
 
 class Cnn3d(nn.Module):
-    """3D CNN on one memory as a block (entries x channels, h, w): (n, C, D, h, w) to (n, 32); 17,568 parameters.
+    """3D CNN on one memory as a block (entries x channels, h, w): (n, C, D, h, w) to (n, 32); 17,552 parameters.
 
     Three convolutions of 3 x 3 x 3, each of stride 2 and followed by ReLU, then the mean over the block.
     """

@@ -150,7 +150,7 @@ def from_folder(folder: Path, resolution: int | None, *, trusted: bool = False) 
     """
     _check_folder(folder, resolution, trusted=trusted)
     try:
-        with _no_progress_bars():
+        with no_progress_bars():
             model, report = Sam2VideoModel.from_pretrained(
                 folder, local_files_only=True, output_loading_info=True, use_safetensors=True
             )
@@ -163,7 +163,7 @@ def from_folder(folder: Path, resolution: int | None, *, trusted: bool = False) 
 
 
 @contextmanager
-def _no_progress_bars() -> Iterator[None]:
+def no_progress_bars() -> Iterator[None]:
     was_on = is_progress_bar_enabled()
     disable_progress_bar()
     try:

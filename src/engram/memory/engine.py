@@ -19,6 +19,7 @@ from engram.memory.spool import FeatureSpool
 from engram.memory.tracing import check_backbone, computing
 
 Progress = Callable[[int, int], object]  # slices done, slices in all
+Watch = Callable[[int, SliceFeatures], object]  # a slice, 0 being the most superior, and its features
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,11 +111,13 @@ def read_regions(
     protocol: Protocol,
     *,
     batch: int = 1,
+    watch: Watch | None = None,
     progress: Progress | None = None,
 ) -> dict[str, dict[str, Arrays]]:
     """Every read-out of every region: region -> read-out -> its arrays.
 
     frames: uint8 (n, h, w), most superior first. batch: slices encoded at once; numbers depend on it by rounding.
+    watch: is shown each slice's features before they are read, once a pass: what needs them encodes nothing twice.
     Memory use does not grow with the number of slices. Raises ValueError where the model is not the protocol's.
     """
     check_backbone(backbone, protocol)
@@ -127,6 +130,8 @@ def read_regions(
         for one in todo.passes:
             readers = {name: _Reader(backbone, protocol, w, gatherings[name], one) for name, w in wanted.items()}
             for step, features in _encoded(backbone, frames, one.steps, protocol, spool, batch):
+                if watch is not None:
+                    watch(step.z, features)
                 with computing(backbone, protocol):
                     for visit in step.visits:
                         readers[visit.region].read(step.z, visit.place, features, shape)

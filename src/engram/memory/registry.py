@@ -1,7 +1,6 @@
 """Published weights by name: where they are from, under which licence, and whether a file holds them.
 
-What could not be confirmed from public sources is None and prints as "not known". Nothing is downloaded but by
-`fetch_weights`.
+Nothing is downloaded but by `fetch_weights`. What is published: `engram.memory.published`.
 """
 
 from __future__ import annotations
@@ -14,37 +13,25 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from engram.errors import StorageError, WeightsError
+from engram.errors import AbsentWeightsError, StorageError, WeightsError
 from engram.files import file_digest
+from engram.memory.published import KNOWN_WEIGHTS, KnownWeights, describe_weights
+
+__all__ = [
+    "FETCH_FOLDER",
+    "FOLDER_VARIABLE",
+    "KNOWN_WEIGHTS",
+    "KnownWeights",
+    "ResolvedWeights",
+    "describe_weights",
+    "fetch_weights",
+    "resolve_weights",
+]
 
 FOLDER_VARIABLE = "ENGRAM_WEIGHTS"
 FETCH_FOLDER = Path("weights")  # where `engram weights fetch` puts what it gets, unless told otherwise
 
 _ANSWER_SECONDS = 5.0  # for the hub to answer at all; the download itself takes as long as it takes
-
-
-@dataclass(frozen=True)
-class KnownWeights:
-    """Weights that their authors publish. None: not known.
-
-    repository: on Hugging Face; revision: the commit of it; resolution: pixels a side that they were trained at;
-    sha256: of the published file, hex.
-    """
-
-    name: str
-    repository: str
-    file: str
-    revision: str | None
-    resolution: int
-    licence: str
-    licence_note: str
-    sha256: str | None
-    citation: str
-
-    @property
-    def source(self) -> str:
-        """Where the file is published."""
-        return f"{self.file} of huggingface.co/{self.repository}"
 
 
 @dataclass(frozen=True)
@@ -65,106 +52,13 @@ class ResolvedWeights:
         return self.known is not None and self.file_digest is not None and self.known.sha256 == self.file_digest
 
 
-def _medsam2(name: str, file: str, sha256: str | None = None) -> KnownWeights:
-    return KnownWeights(
-        name=name,
-        repository="wanglab/MedSAM2",
-        file=file,
-        revision="e4a6f35edd7e091619cbc0750f462f1574e23955",
-        resolution=512,
-        licence="CC-BY-SA-4.0, for research and education only",
-        licence_note=(
-            "The model card's metadata say CC-BY-SA-4.0, its text that the weights can only be used for research "
-            "and education: keep to both. Only the code is Apache-2.0."
-        ),
-        sha256=sha256,
-        citation=(
-            "Ma, J., et al. (2025). MedSAM2: Segment Anything in 3D Medical Images and Videos. arXiv:2504.03600."
-        ),
-    )
-
-
-def _sam2(version: str, size: str, revision: str | None, sha256: str) -> KnownWeights:
-    return KnownWeights(
-        name=f"sam{version}-{size}",
-        repository=f"facebook/sam{version}-hiera-{size}",
-        file=f"sam{version}_hiera_{size.replace('-', '_')}.pt",
-        revision=revision,
-        resolution=1024,
-        licence="Apache-2.0",
-        licence_note="Trained on photographs and videos, not on medical images.",
-        sha256=sha256,
-        citation="Ravi, N., et al. (2024). SAM 2: Segment Anything in Images and Videos. arXiv:2408.00714.",
-    )
-
-
-_ALL = (
-    _medsam2(
-        "medsam2",
-        "MedSAM2_latest.pt",
-        "c92743b99f00d078bf32a3afcc38aaa9faf1c1692dffe3eaa7a90938c1991060",
-    ),
-    _medsam2("medsam2-2411", "MedSAM2_2411.pt"),
-    _medsam2("medsam2-ct-lesion", "MedSAM2_CTLesion.pt"),
-    _medsam2("medsam2-mri-liver-lesion", "MedSAM2_MRI_LiverLesion.pt"),
-    _medsam2("medsam2-us-heart", "MedSAM2_US_Heart.pt"),
-    _sam2(
-        "2.1",
-        "tiny",
-        "de431c4043854a71d8101e17995dfe596bf101a5",
-        "7402e0d864fa82708a20fbd15bc84245c2f26dff0eb43a4b5b93452deb34be69",
-    ),
-    _sam2(
-        "2.1",
-        "small",
-        "ee5bba1d82bb8749febdf90f45e84b687142ba03",
-        "6d1aa6f30de5c92224f8172114de081d104bbd23dd9dc5c58996f0cad5dc4d38",
-    ),
-    _sam2(
-        "2.1",
-        "base-plus",
-        "b7320756a13354e7530a63935656d35b2f91a290",
-        "a2345aede8715ab1d5d31b4a509fb160c5a4af1970f199d9054ccfb746c004c5",
-    ),
-    _sam2(
-        "2.1",
-        "large",
-        "665f8e2ad61cf5f53d65644ff27c8ee525124610",
-        "2647878d5dfa5098f2f8649825738a9345572bae2d4350a2468587ece47dd318",
-    ),
-    _sam2("2", "tiny", None, "65b50056e05bcb13694174f51bb6da89c894b57b75ccdf0ba6352c597c5d1125"),
-    _sam2("2", "small", None, "95949964d4e548409021d47b22712d5f1abf2564cc0c3c765ba599a24ac7dce3"),
-    _sam2("2", "base-plus", None, "d0bb7f236400a49669ffdd1be617959a8b1d1065081789d7bbff88eded3a8071"),
-    _sam2(
-        "2",
-        "large",
-        "e6a8e8809b8f1bfa2238b6d080f3d05cc76bd251",
-        "7442e4e9b732a508f80e141e7c2913437a3610ee0c77381a66658c3a445df87b",
-    ),
-)
-KNOWN_WEIGHTS: dict[str, KnownWeights] = {known.name: known for known in _ALL}
-
-
-def describe_weights(known: KnownWeights) -> str:
-    """All that is known of published weights, a line each."""
-    lines = {
-        "source": known.source,
-        "revision": known.revision,
-        "resolution": f"{known.resolution} pixels",
-        "licence": f"{known.licence}. {known.licence_note}",
-        "SHA-256": known.sha256,
-        "cite": known.citation,
-    }
-    return "\n".join([known.name, *(f"  {name}: {value or 'not known'}" for name, value in lines.items())])
-
-
 def resolve_weights(path_or_name: str | Path, *, folder: Path | None = None) -> ResolvedWeights:
     """Where weights are on this machine, and whether their bytes are published ones.
 
     A file or folder that exists is taken as it is. A known name is looked for in `folder`, in the folder that
     $ENGRAM_WEIGHTS names, in ./weights, where fetched files go, and in the Hugging Face cache. Raises WeightsError
-    where nothing is found, naming the command that gets it, or where the file found by name is not the published
-    one.
+    where nothing is found (AbsentWeightsError), naming the command that gets it, or where the file found by name is
+    not the published one.
     """
     path, known = _located(path_or_name, folder)
     file = path / "model.safetensors" if path.is_dir() else path
@@ -182,12 +76,12 @@ def _located(path_or_name: str | Path, folder: Path | None) -> tuple[Path, Known
         return path, None
     known = KNOWN_WEIGHTS.get(str(path_or_name))
     if known is None:
-        raise WeightsError(_nothing_there(str(path_or_name)))
+        raise AbsentWeightsError(_nothing_there(str(path_or_name)))
     folders = [place for place in (folder, _folder_of_environment(), FETCH_FOLDER) if place is not None]
-    found = [file for file in (place / known.file for place in folders) if file.is_file()] or _in_cache(known)
+    found = [file for file in (place / known.local_name for place in folders) if file.is_file()] or _in_cache(known)
     if not found:
         looked = f"{', '.join(str(place.absolute()) for place in folders)} and the Hugging Face cache"
-        raise WeightsError(
+        raise AbsentWeightsError(
             f"the weights '{known.name}' are not on this machine (looked in {looked}). Get them with "
             f"'engram weights fetch {known.name}' ({known.source}; licence: {known.licence}), or give their path."
         )
@@ -205,7 +99,7 @@ def fetch_weights(name: str, folder: Path, *, revision: str | None = None) -> Re
     known = KNOWN_WEIGHTS.get(name)
     if known is None:
         raise WeightsError(_unknown_name(name))
-    target = folder / known.file
+    target = folder / known.local_name
     if revision is None and target.is_file():
         there = ResolvedWeights(target, known, file_digest(target))
         if there.verified:
@@ -213,7 +107,7 @@ def fetch_weights(name: str, folder: Path, *, revision: str | None = None) -> Re
     try:
         with (
             _made(folder),
-            tempfile.TemporaryDirectory(dir=folder, prefix=f".{known.file}.", suffix=".part") as temporary,
+            tempfile.TemporaryDirectory(dir=folder, prefix=f".{known.local_name}.", suffix=".part") as temporary,
         ):
             file = _download(known, Path(temporary), revision or known.revision)
             sha256 = file_digest(file)

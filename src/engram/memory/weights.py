@@ -29,13 +29,14 @@ class CheckedWeights:
 
     path: None for the untrained mini model. resolution: pixels a side that an official file is read at, or that a
     folder must have been made for, None where it may be any. digest: `weights_digest` of the model. verified:
-    whether they are, byte for byte, weights whose published SHA-256 is known.
+    whether they are, byte for byte, weights whose published SHA-256 is known. licence: None where it is not known.
     """
 
     path: Path | None
     resolution: int | None
     digest: str
     verified: bool
+    licence: str | None = None
 
 
 def load_backbone(
@@ -62,7 +63,7 @@ def load_backbone(
     found = resolve_weights(path_or_name, folder=folder)
     side = _resolution(resolution, found)
     model = from_official(found.path, side) if side is not None else from_folder(found.path, resolution)
-    return _backbone(model, name or _name(found.path), device, dtype, verified=found.verified)
+    return _backbone(model, name or weights_name(found.path), device, dtype, verified=found.verified)
 
 
 def check_weights(
@@ -79,7 +80,8 @@ def check_weights(
     side = _resolution(resolution, found)
     model = mapped_official(found.path, side) if side is not None else from_folder(found.path, resolution)
     asked = resolution if side is None else side
-    return CheckedWeights(found.path, asked, weights_digest(model), verified=found.verified)
+    licence = found.known.licence if found.known is not None else None
+    return CheckedWeights(found.path, asked, weights_digest(model), verified=found.verified, licence=licence)
 
 
 def load_checked(
@@ -99,7 +101,7 @@ def load_checked(
             f"{weights.path}: changed since it was checked: the SHA-256 of the model is {digest}, it was "
             f"{weights.digest}. Leave the weights alone during a run, then run the same command again."
         )
-    return _backbone(model, name or _name(weights.path), device, dtype, verified=weights.verified)
+    return _backbone(model, name or weights_name(weights.path), device, dtype, verified=weights.verified)
 
 
 def _again(path: Path, resolution: int | None) -> Sam2VideoModel:
@@ -137,6 +139,11 @@ def _devices() -> list[str]:
 
 def _resolution(asked: int | None, found: ResolvedWeights) -> int | None:
     """What an official file is read at; None for a folder, whose configuration says it."""
+    if found.known is not None and not found.known.remembers:
+        raise WeightsError(
+            f"{found.path}: these are the weights '{found.known.name}', of an image encoder without a memory. Give "
+            f"those of a SAM 2 model under embedding.weights; models.baselines: [{found.known.name}] runs this one."
+        )
     if found.path.is_dir():
         return None
     known = found.known.resolution if found.known is not None else _DEFAULT_RESOLUTION
@@ -145,7 +152,8 @@ def _resolution(asked: int | None, found: ResolvedWeights) -> int | None:
     return side
 
 
-def _name(path: Path) -> str:
+def weights_name(path: Path) -> str:
+    """What tables print of weights without a name of their own."""
     return path.resolve().name if path.is_dir() else path.stem
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from engram.files import write_text
 from engram.jobs import run_jobs
 from engram.pipeline.console import Console
 from engram.pipeline.copies import copied_scans
+from engram.pipeline.encoder_weights import CheckedEncoders, check_encoders, needs_memory_model
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.image_quality import image_quality, limit_errors, write_image_quality
 from engram.pipeline.images_report import write_images_page
@@ -33,12 +34,13 @@ class CheckedCohort:
     """The cohort after its images have been read.
 
     digests: of the files of each usable patient, by id. weights: as they were when they were checked; None where
-    nothing of them can be wrong.
+    nothing of them can be wrong. encoders: the same of image encoders without a memory.
     """
 
     cohort: Cohort
     digests: dict[str, dict[str, str]]
     weights: CheckedWeights | None = None
+    encoders: CheckedEncoders = field(default_factory=CheckedEncoders)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,9 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
     Tells every problem and writes exclusions.csv. Raises ManifestError where the table is wrong as a whole,
     CohortError where too little is left, WeightsError where the model's weights are not there.
     """
-    weights = _check_weights(config)
+    weights, encoders = _check_weights(config), check_encoders(config)
+    for name, why in encoders.absent.items():
+        console.say(f"rows of {name} will have no numbers: {why}")
     _make_folder(RunFolder.of(config).root)
     if config.images is not None:
         _check_store(config.store_dir)
@@ -65,13 +69,13 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
     write_exclusions(cohort, RunFolder.of(config).exclusions)
     _tell(cohort, console)
     check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
-    return CheckedCohort(cohort, digests, weights)
+    return CheckedCohort(cohort, digests, weights, encoders)
 
 
 def _check_weights(config: StudyConfig) -> CheckedWeights | None:
     """Before hours of reading: the device and the weights that will be asked for are there, and can be used."""
     wanted = config.embedding
-    if config.images is None or (wanted.weights == UNTRAINED_MINI and wanted.device == "cpu"):
+    if not needs_memory_model(config) or (wanted.weights == UNTRAINED_MINI and wanted.device == "cpu"):
         return None
     # They bring PyTorch, which this stage does not need otherwise.
     from engram.memory.weights import check_device, check_weights

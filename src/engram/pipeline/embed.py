@@ -1,8 +1,8 @@
-"""The second stage: the memory embeddings of every patient, kept under their content's address."""
+"""The second stage: the embeddings of every patient, kept under their content's address."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +10,13 @@ import numpy as np
 from engram.cohort.records import PatientRecord
 from engram.config import StudyConfig
 from engram.config_models import Modality
+from engram.encoders.contract import Encoder
 from engram.errors import ImagingError
 from engram.imaging.frames import to_frames
-from engram.jobs import run_jobs, tell_share
+from engram.jobs import Progress, run_jobs, tell_share
 from engram.memory.backbone import Sam2Backbone
 from engram.memory.contract import Frames
-from engram.memory.engine import Wanted, read_regions
+from engram.memory.engine import Wanted, Watch, read_regions
 from engram.memory.overlay import contact_sheet
 from engram.memory.prompts import Spacing, slice_prompts
 from engram.memory.protocol import ENGINE_VERSION, Protocol
@@ -25,10 +26,14 @@ from engram.memory.store import EmbeddingStore, StoredReadOut
 from engram.memory.weights import CheckedWeights, check_weights, load_checked
 from engram.pipeline.check import CheckedCohort, error_fields
 from engram.pipeline.console import Console
+from engram.pipeline.embed_encoders import begin, read_encoders, watching
 from engram.pipeline.embedded import Embedded, save_embedded
+from engram.pipeline.encoder_weights import CheckedEncoders, needs_memory_model
+from engram.pipeline.encoders import described, encoder_requests, load_encoders
 from engram.pipeline.patients import open_patient
 from engram.pipeline.requests import (
     Request,
+    image_fields,
     picture_of,
     protocol_fields,
     protocol_of,
@@ -39,6 +44,7 @@ from engram.pipeline.requests import (
 )
 from engram.roi.anatomy import PartMap
 from engram.roi.bones import Mask
+from engram.table import ENCODERS
 
 
 @dataclass(frozen=True)
@@ -52,12 +58,11 @@ def embed(config: StudyConfig, checked: CheckedCohort, *, workers: int, console:
 
     May be killed at any moment: a finished patient is not computed again. Raises WeightsError, StorageError.
     """
-    weights = checked.weights or check_weights(weights_of(config), config.embedding.resolution)
-    backbone, store = _load(config, weights), EmbeddingStore(config.store_dir)
-    records, digests = checked.cohort.records, checked.digests
-    all_jobs = [_Job(r, requests_of(config, digests[r.patient_id], backbone)) for r in records]
+    weights = checked.weights or _memory_weights(config)
+    models, store = _load(config, weights, checked.encoders), EmbeddingStore(config.store_dir)
+    all_jobs = [_Job(r, _requests(config, checked.digests[r.patient_id], models)) for r in checked.cohort.records]
     jobs = [job for job in (_unfinished(job, store, picture_of(config)) for job in all_jobs) if job.requests]
-    console.say(f"Embedding with {backbone.name}: {len(jobs)} of {len(all_jobs)} patients to do")
+    console.say(f"Embedding with {_named(config, models)}: {len(jobs)} of {len(all_jobs)} patients to do")
     if jobs:
         with store.in_use(), console.stage("Embedding") as progress:
             run_jobs(
@@ -67,17 +72,32 @@ def embed(config: StudyConfig, checked: CheckedCohort, *, workers: int, console:
                 workers=workers if config.embedding.device == "cpu" else min(workers, 1),
                 threads=config.embedding.threads,
                 prepare=_prepare,
-                prepare_with=(config, weights),
+                prepare_with=(config, weights, checked.encoders),
                 progress=progress,
             )
-    made = _describe(config, checked, backbone, all_jobs)
+    made = _describe(config, checked, models, all_jobs)
     save_embedded(made, config, checked.cohort.digest)
     if jobs:
         store.reindex()
     return made
 
 
-def _unfinished(job: _Job, store: EmbeddingStore, pictured: str) -> _Job:
+def _memory_weights(config: StudyConfig) -> CheckedWeights | None:
+    return check_weights(weights_of(config), config.embedding.resolution) if needs_memory_model(config) else None
+
+
+def _requests(config: StudyConfig, digests: dict[str, str], models: _Models) -> tuple[Request, ...]:
+    """Of the memory first: its read-outs, then the vectors of the encoders without one."""
+    of_memory = requests_of(config, digests, models.backbone) if models.backbone is not None else ()
+    return (*of_memory, *encoder_requests(config, digests, models.encoders))
+
+
+def _named(config: StudyConfig, models: _Models) -> str:
+    memory = [models.backbone.name] if models.backbone is not None and readouts_of(config) else []
+    return ", ".join([*memory, *models.encoders]) or "nothing"
+
+
+def _unfinished(job: _Job, store: EmbeddingStore, pictured: str | None) -> _Job:
     """What is absent or damaged, or lacks the picture that the read-out `pictured` shall have."""
 
     def finished(request: Request) -> bool:
@@ -87,36 +107,48 @@ def _unfinished(job: _Job, store: EmbeddingStore, pictured: str) -> _Job:
     return _Job(job.record, tuple(request for request in job.requests if not finished(request)))
 
 
-def _describe(
-    config: StudyConfig, checked: CheckedCohort, backbone: Sam2Backbone, jobs: Sequence[_Job]
-) -> Embedded:
+def _describe(config: StudyConfig, checked: CheckedCohort, models: _Models, jobs: Sequence[_Job]) -> Embedded:
     imaging = [e for e in checked.cohort.excluded if isinstance(e, ImagingError)]
+    memory = models.backbone if readouts_of(config) else None
     return Embedded(
-        weights=backbone.name,
-        weights_digest=backbone.digest,
-        untrained=backbone.untrained,
-        verified=backbone.verified,
-        protocol=protocol_fields(config, backbone),
-        protocol_digest=protocol_of(config).digest,
+        weights=memory.name if memory else None,
+        weights_digest=memory.digest if memory else None,
+        untrained=memory.untrained if memory else False,
+        verified=memory.verified if memory else False,
+        protocol=protocol_fields(config, memory) if memory else image_fields(config),
+        protocol_digest=protocol_of(config).digest if memory else None,
         keys={job.record.patient_id: {r.name: r.key for r in job.requests} for job in jobs},
         digests=checked.digests,
         unusable=[{"patient_id": e.patient_id, "row": e.row, **error_fields(e)} for e in imaging],
+        encoders={name: described(config, name, encoder) for name, encoder in models.encoders.items()},
+        absent=dict(checked.encoders.absent),
     )
 
 
-def _load(config: StudyConfig, weights: CheckedWeights) -> Sam2Backbone:
-    return load_checked(weights, device=config.embedding.device, name=config.embedding.weights_name)
+@dataclass(frozen=True)
+class _Models:
+    """What reads the slices. backbone: None where neither its memory nor its image encoder is asked for."""
+
+    backbone: Sam2Backbone | None
+    encoders: Mapping[str, Encoder]
+
+
+def _load(config: StudyConfig, weights: CheckedWeights | None, checked: CheckedEncoders) -> _Models:
+    wanted = config.embedding
+    backbone = load_checked(weights, device=wanted.device, name=wanted.weights_name) if weights else None
+    licence = weights.licence if weights else None
+    return _Models(backbone, load_encoders(config, checked, backbone, licence=licence))
 
 
 class _Worker:
     """What a worker process loads once."""
 
     config: StudyConfig
-    backbone: Sam2Backbone
+    models: _Models
 
 
-def _prepare(config: StudyConfig, weights: CheckedWeights) -> None:
-    _Worker.config, _Worker.backbone = config, _load(config, weights)
+def _prepare(config: StudyConfig, weights: CheckedWeights | None, checked: CheckedEncoders) -> None:
+    _Worker.config, _Worker.models = config, _load(config, weights, checked)
 
 
 def _embed_patient(job: _Job) -> None:
@@ -158,9 +190,21 @@ class _Modality:
     share: float
 
     def embed(self) -> None:
-        """Read the scan and store what was asked of it."""
-        config, protocol, frames = _Worker.config, protocol_of(_Worker.config), self.seen.frames[self.modality]
+        """Read the scan and store what was asked of it: the memory first, then encoders without one."""
         asked = [request for request in self.requests if request.modality == self.modality]
+        of_encoders = [request for request in asked if request.readout in ENCODERS]
+        of_memory = [request for request in asked if request.readout not in ENCODERS]
+        # One bar for both: a pass of the memory is taken to be as long as the encoders' slices.
+        part = 1 / (bool(of_memory) + bool(of_encoders))
+        config, models = _Worker.config, _Worker.models
+        begun = begin(of_encoders, self.seen.masks, config)
+        if of_memory and models.backbone is not None:
+            self._remember(of_memory, models.backbone, watching(begun, config), part)
+        frames, tell = self.seen.frames[self.modality], self._teller(1 - part, part)
+        read_encoders(self.patient_id, frames, self.seen.masks, begun, models.encoders, config, tell)
+
+    def _remember(self, asked: Sequence[Request], backbone: Sam2Backbone, watch: Watch | None, part: float) -> None:
+        config, protocol, frames = _Worker.config, protocol_of(_Worker.config), self.seen.frames[self.modality]
         regions = {roi: self._region(roi, protocol) for roi in dict.fromkeys(r.roi for r in asked)}
         readouts = readouts_of(config)
         wanted = {
@@ -168,7 +212,13 @@ class _Modality:
             for roi, region in regions.items()
         }
         found = read_regions(
-            _Worker.backbone, frames, wanted, protocol, batch=config.embedding.batch, progress=self._tell
+            backbone,
+            frames,
+            wanted,
+            protocol,
+            batch=config.embedding.batch,
+            watch=watch,
+            progress=self._teller(0.0, part),
         )
         for roi, region in regions.items():
             drawn, is_pet = found[roi].get(QUALITY), self.modality == "PET"
@@ -176,7 +226,7 @@ class _Modality:
             for r in asked:
                 if r.roi == roi:
                     self._check_finite(r, found[roi][r.readout])
-                    _store(r, found[roi][r.readout], len(region.prompts), picture)
+                    _store(backbone, r, found[roi][r.readout], len(region.prompts), picture)
 
     def _region(self, roi: str, protocol: Protocol) -> Region:
         mask, spacing_mm = self.seen.masks[roi], self.seen.spacing_mm
@@ -193,12 +243,13 @@ class _Modality:
                     mend="Check the weights with 'engram check'; with precision bfloat16, try float32.",
                 )
 
-    def _tell(self, done: int, total: int) -> None:
-        tell_share(self.before + self.share * done / total)
+    def _teller(self, begun: float, part: float) -> Progress:
+        """Tells how much of the job is done. begun, part: of this scan's share."""
+        return lambda done, total: tell_share(self.before + self.share * (begun + part * done / total))
 
 
-def _store(request: Request, arrays: Arrays, slices: int, picture: bytes) -> None:
-    backbone, config = _Worker.backbone, _Worker.config
+def _store(backbone: Sam2Backbone, request: Request, arrays: Arrays, slices: int, picture: bytes) -> None:
+    config = _Worker.config
     about = {
         "modality": request.modality,
         "roi": request.roi,

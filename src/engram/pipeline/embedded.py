@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +12,43 @@ from pydantic import TypeAdapter
 from engram.config import StudyConfig
 from engram.errors import CohortError, StorageError
 from engram.files import digest, write_json
+from engram.pipeline.encoder_weights import encoders_of
 from engram.pipeline.folders import RunFolder
+
+
+@dataclass(frozen=True)
+class EmbeddedEncoder:
+    """What an image encoder without a memory is, and how it read: `engram.encoders.contract.Encoder`."""
+
+    weights: str
+    digest: str
+    untrained: bool
+    verified: bool
+    licence: str | None
+    reading: str
 
 
 @dataclass(frozen=True)
 class Embedded:
     """What the embeddings of a study are and where.
 
+    weights to protocol_digest: of the memory; None, False or empty where none is read. encoders: what each image
+    encoder without a memory is; absent: encoder -> why it made nothing.
     keys: patient id -> "PET|spine|final" -> key. digests: patient id -> use of a file -> SHA-256 (hex) of its bytes
     when the patient was embedded. unusable: every problem of an image, as the fields of an ImagingError.
     """
 
-    weights: str
-    weights_digest: str
+    weights: str | None
+    weights_digest: str | None
     untrained: bool
     verified: bool  # whether the bytes of the weights are those that their authors publish
     protocol: dict[str, Any]
-    protocol_digest: str
+    protocol_digest: str | None
     keys: dict[str, dict[str, str]]
     digests: dict[str, dict[str, str]]
     unusable: list[dict[str, Any]]
+    encoders: dict[str, EmbeddedEncoder] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
 
 
 def _study_digest(config: StudyConfig, manifest_digest: str) -> str:
@@ -46,14 +63,21 @@ def _study_digest(config: StudyConfig, manifest_digest: str) -> str:
             "sections": sections,
             "labels_in_order": list(config.label_columns),
             "modalities": config.modalities,
+            "encoders": _encoders(config),
             "manifest": manifest_digest,
         }
     )
 
 
+def _encoders(config: StudyConfig) -> list[Any]:
+    """The wanted encoders, and the settings that decide something where there are any."""
+    wanted = encoders_of(config)
+    return [*wanted, config.encoders.model_dump(mode="json")] if wanted else []
+
+
 def save_embedded(made: Embedded, config: StudyConfig, manifest_digest: str) -> None:
     """Write embeddings.json."""
-    content = {"study": _study_digest(config, manifest_digest), **made.__dict__}
+    content = {"study": _study_digest(config, manifest_digest), **asdict(made)}
     write_json(RunFolder.of(config).embeddings, content)
 
 
@@ -77,7 +101,7 @@ def _read(path: Path) -> tuple[str, Embedded]:
     try:
         content = dict(json.loads(path.read_bytes()))
         study = str(content.pop("study"))
-        known = {field.name for field in fields(Embedded)}
+        known = {one.name for one in fields(Embedded)}
         if set(content) != known:
             raise ValueError(f"expected {sorted(known)}, found {sorted(content)}")
         return study, TypeAdapter(Embedded).validate_python(content)

@@ -14,7 +14,14 @@ from engram.cohort.records import Cohort, PatientRecord, check_analysable
 from engram.cohort.summary import summarise
 from engram.config import StudyConfig
 from engram.errors import ImagingError
-from engram.evaluation.results import CohortSummary, Flow, Provenance, StudyResults, save_results
+from engram.evaluation.results import (
+    CohortSummary,
+    EncoderProvenance,
+    Flow,
+    Provenance,
+    StudyResults,
+    save_results,
+)
 from engram.evaluation.rows import rows_of
 from engram.evaluation.study import Evaluation, evaluate_study
 from engram.files import digest, write_text
@@ -22,6 +29,7 @@ from engram.pipeline.console import Console
 from engram.pipeline.embedded import Embedded, load_embedded
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.quality import StudyQuality, load_quality, summarise_quality, write_quality
+from engram.pipeline.radiomics_table import load_radiomics
 from engram.pipeline.regional_pet import load_regional_pet
 from engram.pipeline.study_table import entries_of, study_table
 from engram.provenance import library_versions, python_version
@@ -44,16 +52,20 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
         cohort = cohort.exclude(_imaging_errors(embedded, cohort))
     check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
     measured = load_regional_pet(config, cohort.digest) if _reads_pet_numbers(config) else None
-    assembled = study_table(config, cohort.records, embedded, measured)
+    ids = [record.patient_id for record in cohort.records]
+    radiomics = load_radiomics(config, ids, embedded.digests if embedded is not None else None)
+    assembled = study_table(config, cohort.records, embedded, measured, radiomics)
     with console.stage("Cross-validating") as progress:
         evaluation = evaluate_study(
             assembled.table,
             config,
             _truth(cohort.records),
-            encoder=embedded.weights if embedded is not None else "-",
+            encoder=(embedded.weights if embedded is not None else None) or "-",
             workers=workers,
             cache_dir=folder.folds,
             progress=progress,
+            absent=features.absent,
+            say=console.say if config.tuning.protocols != ("fixed",) else None,
         )
     studies = load_quality(config, cohort.records, embedded) if embedded is not None else []
     results = _results(
@@ -62,6 +74,9 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
     if studies:
         write_quality(studies, config.embedding.quality_limit, folder.quality)
     write_text(folder.out_of_fold, evaluation.out_of_fold.to_csv(index=False, lineterminator="\n"))
+    folder.tuning_trials.unlink(missing_ok=True)
+    if evaluation.searches:
+        write_text(folder.tuning_trials, evaluation.trials.to_csv(index=False, lineterminator="\n"))
     save_results(results, folder.results)
     return results
 
@@ -104,7 +119,12 @@ def _results(
         incremental_value=evaluation.incremental_value,
         risk_groups=evaluation.risk_groups,
         performance=evaluation.performance,
+        splits=evaluation.splits,
+        stage=config.models.stage,
+        incremental_over_stage=evaluation.incremental_over_stage,
+        **vars(evaluation.sensitivity),
         drawn_masks=summarise_quality(studies, config.embedding.quality_limit),
+        searches=evaluation.searches,
         provenance=_provenance(config, cohort, embedded),
     )
 
@@ -129,13 +149,25 @@ def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) 
         manifest_digest=cohort.digest,
         weights=embedded.weights if embedded else None,
         weights_digest=embedded.weights_digest if embedded else None,
-        untrained_weights=embedded.untrained if embedded else False,
+        untrained_weights=_any_untrained(embedded),
         verified_weights=embedded.verified if embedded else False,
+        encoders=_encoders(embedded),
         protocol=embedded.protocol if embedded else {},
         protocol_digest=embedded.protocol_digest if embedded else None,
         rois={name: in_words(roi) for name, roi in config.rois.items()},
         mtv_threshold=config.pet_numbers.in_words if _reads_pet_numbers(config) else None,
         training=config.training.model_dump(mode="json"),
+        tuning=config.tuning.model_dump(mode="json"),
         max_missing=config.evaluation.max_missing,
         seed=config.evaluation.seed,
     )
+
+
+def _encoders(embedded: Embedded | None) -> dict[str, EncoderProvenance]:
+    made = embedded.encoders if embedded is not None else {}
+    return {name: EncoderProvenance.model_validate(asdict(one)) for name, one in made.items()}
+
+
+def _any_untrained(embedded: Embedded | None) -> bool:
+    """Whether any row looks through random weights: those of the memory, or of its image encoder alone."""
+    return embedded is not None and (embedded.untrained or any(one.untrained for one in embedded.encoders.values()))

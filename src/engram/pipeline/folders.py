@@ -40,6 +40,16 @@ class RunFolder:
         return self.root / "out_of_fold_risks.csv"
 
     @property
+    def audit(self) -> Path:
+        """JSON: the leakage audit."""
+        return self.root / "audit.json"
+
+    @property
+    def tuning_trials(self) -> Path:
+        """CSV: every trial of every search for hyperparameters; not there without tuning."""
+        return self.root / "tuning_trials.csv"
+
+    @property
     def quality(self) -> Path:
         """CSV: how what the model drew lies on the region, one line a patient, scan and region."""
         return self.root / "quality.csv"
@@ -53,6 +63,16 @@ class RunFolder:
     def regional_pet(self) -> Path:
         """CSV: SUV, MTV and TLG, one line a patient and region; beside it the same for the baseline, as JSON."""
         return self.root / "regional_pet.csv"
+
+    @property
+    def radiomics(self) -> Path:
+        """CSV: IBSI features, one line a patient, region and scan; beside it what made them, as JSON."""
+        return self.root / "radiomics.csv"
+
+    @property
+    def radiomics_cache(self) -> Path:
+        """Cache of the features of each patient, and the logs of the tool."""
+        return self.root / "cache" / "radiomics"
 
     @property
     def checks(self) -> Path:

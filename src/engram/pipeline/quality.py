@@ -17,7 +17,7 @@ from engram.files import write_text
 from engram.memory.quality import QUALITY, DrawnQuality
 from engram.memory.store import EmbeddingStore
 from engram.pipeline.embedded import Embedded
-from engram.pipeline.requests import request_name
+from engram.pipeline.requests import readouts_of, request_name
 
 _BINS = 32  # of the curve, from the top of the region to its end
 
@@ -40,7 +40,7 @@ class StudyQuality:
 def load_quality(config: StudyConfig, records: Sequence[PatientRecord], embedded: Embedded) -> list[StudyQuality]:
     """The quality of every study, by modality and region, then in the order of the records; empty where the study
     file turned it off. Raises StorageError where it cannot be read."""
-    return list(_load(config, records, embedded)) if config.embedding.quality else []
+    return list(_load(config, records, embedded)) if QUALITY in readouts_of(config) else []
 
 
 def _load(config: StudyConfig, records: Sequence[PatientRecord], embedded: Embedded) -> Iterator[StudyQuality]:

@@ -66,10 +66,11 @@ def protocol_of(config: StudyConfig) -> Protocol:
 
 
 def readouts_of(config: StudyConfig) -> dict[str, ReadOut]:
-    """What is kept of the memory of every region, by name; the quality of what was drawn is one of them."""
+    """What is kept of the memory of every region, by name; the quality of what was drawn is one of them, where
+    there are others."""
     wanted = config.embedding
     chosen = [read_out(name, final_entries=wanted.final_entries) for name in dict.fromkeys(wanted.readouts)]
-    chosen += [quality()] if wanted.quality else []
+    chosen += [quality()] if wanted.quality and chosen else []
     return {readout.name: readout for readout in chosen}
 
 
@@ -86,14 +87,12 @@ def requests_of(config: StudyConfig, digests: dict[str, str], backbone: Backbone
 def _key(
     config: StudyConfig, modality: Modality, roi: str, readout: ReadOut, digests: dict[str, str], backbone: Backbone
 ) -> str:
-    # PET lies on the CT's grid, so it depends on both files; CT depends on itself alone.
-    needed = ("ct",) if modality == "CT" else ("ct", "pet")
     recipe = dict(readout.recipe)
     if readout.name == "regions":
         recipe["labels"] = label_digests(config, digests)
     return embedding_key(
         modality=modality,
-        image_digests={name: digests[name] for name in needed if name in digests},
+        image_digests=image_digests(modality, digests),
         window=window_of(config, modality),
         roi=roi_recipe(roi, config, digests),
         protocol_digest=digest([protocol_of(config).digest, IMAGE_VERSION]),
@@ -101,6 +100,12 @@ def _key(
         compute=config.embedding.model_dump(include={"device", "threads", "batch"}),
         readout=recipe,
     )
+
+
+def image_digests(modality: Modality, digests: dict[str, str]) -> dict[str, str]:
+    """The files that make the image: PET lies on the CT's grid and depends on both, CT on itself alone."""
+    needed = ("ct",) if modality == "CT" else ("ct", "pet")
+    return {name: digests[name] for name in needed if name in digests}
 
 
 def window_of(config: StudyConfig, modality: Modality) -> tuple[float, float]:
@@ -126,14 +131,13 @@ _DIRECTIONS = {
 
 
 def protocol_fields(config: StudyConfig, backbone: Backbone) -> dict[str, Any]:
-    """The protocol in words, for the report. `prompt_kind` and `passes` are for programs."""
-    images, protocol = images_section(config), protocol_of(config)
+    """The protocol of the memory in words, for the report. `prompt_kind` and `passes` are for programs."""
+    protocol = protocol_of(config)
     # every_k with k = 1 is interleaved, and prompted through and through.
     prompting = str(protocol.fields["prompting"])
     clicks = "one point" if protocol.points == 1 else f"at most {protocol.points} points"
-    schemes = {"label_schemes": ", ".join(config.label_columns)} if config.label_columns else {}
     return {
-        **schemes,
+        **image_fields(config),
         "prompting": f"every_k, k = {protocol.every}" if prompting == "every_k" else prompting,
         "prompt": _PROMPTS[protocol.prompt].format(mm=protocol.prompt_mm, clicks=clicks),
         "prompt_kind": protocol.prompt,
@@ -143,13 +147,22 @@ def protocol_fields(config: StudyConfig, backbone: Backbone) -> dict[str, Any]:
         "resolution_px": backbone.image_size,
         "precision": protocol.precision,
         "bank_dtype": protocol.bank_dtype,
+        "read_out": "; ".join(_in_words(name, config) for name in readouts_of(config) if name != QUALITY),
+        "engine_version": ENGINE_VERSION,
+    }
+
+
+def image_fields(config: StudyConfig) -> dict[str, Any]:
+    """What decides the frames and how they are computed on, whether or not a memory reads them."""
+    images = images_section(config)
+    schemes = {"label_schemes": ", ".join(config.label_columns)} if config.label_columns else {}
+    return {
+        **schemes,
         "ct_window_hu": list(images.ct_window_hu),
         "pet_window_suv": list(images.pet_window_suv),
-        "read_out": "; ".join(_in_words(name, config) for name in readouts_of(config) if name != QUALITY),
         "device": config.embedding.device,
         "threads": config.embedding.threads,
         "batch": config.embedding.batch,
-        "engine_version": ENGINE_VERSION,
     }
 
 
@@ -165,6 +178,7 @@ def _in_words(readout: str, config: StudyConfig) -> str:
     return f"{entries} of each pass" if _passes(config) == 2 else entries
 
 
-def picture_of(config: StudyConfig) -> str:
-    """The read-out that carries the picture of what was read."""
-    return QUALITY if config.embedding.quality else config.embedding.readouts[0]
+def picture_of(config: StudyConfig) -> str | None:
+    """The read-out that carries the picture of what was read; None where no memory is read."""
+    names = list(readouts_of(config))
+    return QUALITY if QUALITY in names else next(iter(names), None)

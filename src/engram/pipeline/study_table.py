@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -11,24 +11,28 @@ import pandas as pd
 
 from engram.cohort.records import PatientRecord
 from engram.config import StudyConfig
-from engram.config_embedding import ReadOutName
 from engram.errors import StorageError
 from engram.memory.store import EmbeddingStore
 from engram.outcome import SurvivalOutcome
 from engram.pipeline.embedded import Embedded
+from engram.pipeline.radiomics_table import LoadedRadiomics
 from engram.pipeline.regional_pet import RegionalPet, baseline_vectors
 from engram.pipeline.requests import request_name
 from engram.table import MAP_READOUTS, PET_NUMBERS, EmbeddingKey, PatientFeatures, StudyTable
 
 Float32 = npt.NDArray[np.float32]
 
+_NO_RADIOMICS = LoadedRadiomics({}, {})
+
 
 @dataclass(frozen=True)
 class AssembledTable:
-    """The study table. padded: embeddings that had fewer entries than the read-out takes."""
+    """The study table. padded: embeddings that had fewer entries than the read-out takes; absent: why others that
+    rows ask for are not there."""
 
     table: StudyTable
     padded: int
+    absent: dict[EmbeddingKey, str] = field(default_factory=dict)
 
 
 def study_table(
@@ -36,8 +40,10 @@ def study_table(
     records: Sequence[PatientRecord],
     embedded: Embedded | None,
     regional_pet: RegionalPet | None = None,
+    radiomics: LoadedRadiomics = _NO_RADIOMICS,
 ) -> AssembledTable:
     """One row a patient, in the order of the manifest. regional_pet: where the study file asks for that baseline.
+    radiomics: of the same patients, in the order of the records.
 
     Raises StorageError where an embedding cannot be read, or is of other files than the PET numbers, CohortError
     where a patient's PET was not measured.
@@ -61,9 +67,27 @@ def study_table(
     if regional_pet is not None:
         for roi in config.rois:
             embeddings[EmbeddingKey("PET", roi, PET_NUMBERS)] = baseline_vectors(regional_pet.numbers, ids, roi)
-    features = PatientFeatures(ids, covariates, embeddings)
+    features = PatientFeatures(ids, covariates, {**embeddings, **radiomics.arrays})
     padded = sum(len(m) < entries for key, found in loaded.items() if key.readout == "final" for m in found)
-    return AssembledTable(StudyTable(features, outcome), padded)
+    absent = {**_absent(config, embedded), **radiomics.absent}
+    return AssembledTable(StudyTable(features, outcome, *_for_splits(records)), padded, absent)
+
+
+def _absent(config: StudyConfig, embedded: Embedded | None) -> dict[EmbeddingKey, str]:
+    """Of encoders whose weights were not on the machine that embedded."""
+    return {
+        EmbeddingKey(modality, roi, encoder): why
+        for encoder, why in (embedded.absent if embedded is not None else {}).items()
+        for modality in config.modalities
+        for roi in config.rois
+    }
+
+
+def _for_splits(records: Sequence[PatientRecord]) -> tuple[tuple[str, ...] | None, tuple[float, ...] | None]:
+    """Groups and order, each where every patient has one: the manifest is read with them where splits need them."""
+    groups = tuple(record.group for record in records if record.group is not None)
+    order = tuple(record.order for record in records if record.order is not None)
+    return groups if len(groups) == len(records) else None, order if len(order) == len(records) else None
 
 
 def entries_of(config: StudyConfig) -> int:
@@ -76,13 +100,13 @@ def _load(
 ) -> dict[EmbeddingKey, list[Float32]]:
     store = EmbeddingStore(config.store_dir)
 
-    def one(record: PatientRecord, modality: str, roi: str, readout: ReadOutName) -> Float32:
+    def one(record: PatientRecord, modality: str, roi: str, readout: str) -> Float32:
         key = embedded.keys[record.patient_id][request_name(modality, roi, readout)]
         return np.asarray(store.load(key).arrays["memory" if readout in MAP_READOUTS else "vector"])
 
     return {
         EmbeddingKey(modality, roi, readout): [one(record, modality, roi, readout) for record in records]
-        for readout in config.embedding.readouts
+        for readout in (*config.embedding.readouts, *embedded.encoders)
         for modality in config.modalities
         for roi in config.rois
     }

@@ -17,6 +17,8 @@ from engram.evaluation.results import (
     StudyResults,
 )
 from engram.report.performance_consistency import check_performance
+from engram.report.sensitivity_consistency import check_sensitivity
+from engram.report.tuning_consistency import check_tuning
 
 _ROUNDING = 1e-6  # of numbers that were summed in another order
 
@@ -32,6 +34,7 @@ def check_results(results: StudyResults) -> None:
         found += _drawn_masks(group)
     for one in results.comparisons:
         found += _comparison(one, {row.name: row for row in results.rows})
+    found += [*check_tuning(results), *check_sensitivity(results)]
     if results.performance is not None:
         found += check_performance(results, results.performance)
     if results.risk_groups is not None:

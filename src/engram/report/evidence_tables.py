@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from engram.evaluation.results import Comparison, IncrementalValue, RowResult, StudyResults
 from engram.report import labels
@@ -17,6 +17,7 @@ def evidence_tables(results: StudyResults) -> list[Table]:
         exploring_table(results),
         chance_table(results),
         incremental_table(results),
+        stage_table(results),
         hazards_table(results),
     ]
 
@@ -52,7 +53,7 @@ def _difference_cells(one: Comparison) -> tuple[str, ...]:
 
 def chance_table(results: StudyResults) -> Table:
     """Every row against a c-index of 0.5, by each test."""
-    rows = labels.by_c_index(results.rows)
+    rows = labels.by_c_index(labels.were_run(results.rows))
     heads = ("c-index", "p, paper", "p, two-sided", "p, corrected", "p, BH")
     lines = [(row.name, number(row.mean), *map(p_value, _tests(row))) for row in rows]
     notes = (labels.P_VALUE, labels.P_TWO_SIDED, labels.P_CORRECTED, labels.BENJAMINI_HOCHBERG)
@@ -66,15 +67,24 @@ def _tests(row: RowResult) -> tuple[float | None, ...]:
 
 def incremental_table(results: StudyResults) -> Table:
     """What the out-of-fold risk of each image row adds to the covariates of all patients."""
+    return _added(results, "incremental_value", results.incremental_value, labels.LIKELIHOOD_RATIO)
+
+
+def stage_table(results: StudyResults) -> Table:
+    """The same beside the stage alone."""
+    note = f"Likelihood ratio: as above, but of the risk added to a Cox model of {results.stage} alone."
+    return _added(results, "incremental_over_stage", results.incremental_over_stage, note)
+
+
+def _added(results: StudyResults, name: str, found: Sequence[IncrementalValue], note: str) -> Table:
     heads = ("Likelihood ratio", "p, optimistic", "p, BH", "New information")
     columns = (Column("Row"), *(Column(head, "number") for head in heads))
     lines = [
         (one.row, number(one.likelihood_ratio, 2), p_value(one.p), p_value(one.p_adjusted), _share(one))
-        for one in results.incremental_value
+        for one in found
     ]
-    untrained = _untrained(results, (one.row for one in results.incremental_value))
-    notes = (labels.LIKELIHOOD_RATIO, labels.NEW_INFORMATION, labels.BENJAMINI_HOCHBERG)
-    return Table("incremental_value", columns, tuple(lines), notes, untrained)
+    notes = (note, labels.NEW_INFORMATION, labels.BENJAMINI_HOCHBERG)
+    return Table(name, columns, tuple(lines), notes, _untrained(results, (one.row for one in found)))
 
 
 def _share(one: IncrementalValue) -> str:

@@ -49,3 +49,8 @@ def or_dash(text: str) -> str:
 def joined(parts: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
+
+
+def share(count: int, total: int) -> str:
+    """`49 (21.6 %)`; the count alone of nobody."""
+    return f"{count} ({100 * count / total:.1f} %)" if total else str(count)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from engram.evaluation.results import Provenance, RiskGroups, RowResult, StudyResults
 from engram.report.formats import or_dash
-from engram.table import PET_NUMBERS
+from engram.table import BASELINES, PET_NUMBERS, RADIOMICS
 
 UNTRAINED = "Untrained weights"
 UNTRAINED_MEANING = (
@@ -107,7 +107,12 @@ READ_OUTS = {
     "scores": "mean, sd and minimum of the model's own object score and expected IoU",
     "area": "the area of the drawn mask along the region",
     PET_NUMBERS: "SUVmean, SUVmax, SUVpeak, MTV and TLG of the region, a baseline without a memory",
+    RADIOMICS: "IBSI features of the region, a baseline without a memory",
+    "resnet50": "features of ResNet-50 inside the region, a baseline without a memory",
+    "vit": "features of ViT inside the region, a baseline without a memory",
+    "hiera": "features of the model's image encoder alone inside the region, a baseline without a memory",
 }
+_OF_THE_MODEL = "hiera"  # the baseline that is a part of the frozen model, and untrained where that is
 AREA_OF_THE_PROMPT = "The prompt being a mask, the drawn area of a prompted slice is that of the region itself."
 
 DICE = (
@@ -120,16 +125,37 @@ FAMILIES = {"multimodal": "Image + clinical", "clinical": "Clinical only", "imag
 def encoder_name(row: RowResult, made: Provenance) -> str:
     """The frozen weights of a row, marked where they are random or not those that are published: tables are copied
     without their page."""
-    if not reads_memory(row):
+    if not reads_model(row) and row.readout not in made.encoders:
         return or_dash(row.encoder)
-    if made.untrained_weights:
+    if _untrained(row, made):
         return row.encoder if "untrained" in row.encoder.lower() else f"{row.encoder} (untrained)"
-    return row.encoder if made.verified_weights else f"{row.encoder} (not verified)"
+    return row.encoder if _verified(row, made) else f"{row.encoder} (not verified)"
+
+
+def _untrained(row: RowResult, made: Provenance) -> bool:
+    """Whether random weights made what the row sees: of the memory model, or of the encoder of a baseline."""
+    encoder = made.encoders.get(row.readout)
+    return encoder.untrained if encoder is not None else made.untrained_weights and reads_model(row)
+
+
+def _verified(row: RowResult, made: Provenance) -> bool:
+    encoder = made.encoders.get(row.readout)
+    return encoder.verified if encoder is not None else made.verified_weights
 
 
 def reads_memory(row: RowResult) -> bool:
-    """Whether the row looks at images through the frozen model: no clinical row does, and no baseline."""
-    return row.family != "clinical" and row.readout != PET_NUMBERS
+    """Whether the row looks at the memory of the frozen model: no clinical row does, and no baseline."""
+    return row.family != "clinical" and row.readout not in BASELINES
+
+
+def reads_model(row: RowResult) -> bool:
+    """Whether the frozen model made what the row sees: its memory, or its image encoder alone."""
+    return reads_memory(row) or row.readout == _OF_THE_MODEL
+
+
+def were_run(rows: Iterable[RowResult]) -> list[RowResult]:
+    """The rows that have numbers to show: all but those that are absent."""
+    return [row for row in rows if row.absent is None]
 
 
 def names_read_outs(rows: Iterable[RowResult]) -> bool:
@@ -170,19 +196,23 @@ def no_interval(rows: Iterable[RowResult]) -> list[str]:
 
 def needs_untrained_label(results: StudyResults, rows: Iterable[RowResult]) -> bool:
     """Whether any of these rows looked at images through random weights."""
-    return results.provenance.untrained_weights and any(reads_memory(row) for row in rows)
+    return any(_untrained(row, results.provenance) for row in rows)
 
 
 def by_c_index(rows: Iterable[RowResult]) -> list[RowResult]:
-    """Highest mean first, as in the paper; rows without one last; ties by name."""
-    return sorted(rows, key=lambda row: (row.mean is None, -(row.mean or 0.0), row.name))
+    """Highest mean first, as in the paper; then rows without one, and those that were not run; ties by name."""
+    return sorted(rows, key=lambda row: (row.absent is not None, row.mean is None, -(row.mean or 0.0), row.name))
 
 
 def best(rows: Iterable[RowResult], family: str) -> RowResult | None:
     """The row of a family with the highest mean, or None where none of them has one. Baselines do not compete."""
-    known = [row for row in rows if row.family == family and row.mean is not None]
-    ranked = by_c_index(row for row in known if row.readout != PET_NUMBERS)
+    ranked = by_c_index(competing(rows, family))
     return ranked[0] if ranked else None
+
+
+def competing(rows: Iterable[RowResult], family: str) -> list[RowResult]:
+    """The rows among which the best of a family is chosen."""
+    return [row for row in rows if row.family == family and row.mean is not None and row.readout not in BASELINES]
 
 
 def usable_folds(row: RowResult) -> int:

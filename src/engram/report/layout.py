@@ -18,7 +18,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text. name: stem of its CSV file. notes: what must be read with it. untrained: see labels."""
+    """A table of text. name: stem of its files. notes: what must be read with it. untrained: see labels.
+
+    A row with fewer cells than columns: its last cell stands across the rest (a row that was not run, and why).
+    """
 
     name: str
     columns: tuple[Column, ...]
@@ -27,9 +30,9 @@ class Table:
     untrained: bool = False
 
     def to_csv(self) -> str:
-        """The same cells as the page shows, comma-separated, with a header."""
+        """The same cells as the page shows, comma-separated, with a header; short rows are filled up."""
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([column.title for column in self.columns])
-        writer.writerows(self.rows)
+        writer.writerows((*row, *[""] * (len(self.columns) - len(row))) for row in self.rows)
         return stream.getvalue()

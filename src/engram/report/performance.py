@@ -30,7 +30,7 @@ def performance_table(results: StudyResults) -> Table:
     if found is None:
         return Table(NAME, (), ())
     by_row = {row.row: row for row in found.rows}
-    rows = labels.by_c_index(results.rows)
+    rows = labels.by_c_index(labels.were_run(results.rows))
     lines = [_line(by_row[row.name]) for row in rows if row.name in by_row]
     auc = [Column(f"AUC {months:g}", "number") for months in found.auc_months]
     heads = ("Mean AUC", "IBS", "IPA", "ICI (E50)", "Slope", "D-cal. p")

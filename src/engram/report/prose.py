@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engram.evaluation.results import ColumnTest, RowResult, StudyResults
+from engram.evaluation.results import ColumnTest, EncoderProvenance, RowResult, StudyResults
 from engram.report import labels, shown
 from engram.report.formats import joined, number
 from engram.report.shown import Shown
+from engram.report.worth import worth
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _LEVEL = 0.05
@@ -49,10 +50,12 @@ def summary(results: StudyResults) -> str:
 
 
 def lines(results: StudyResults) -> list[str]:
-    """What a terminal is told: the summary, how its rows were chosen, and every warning of the page."""
+    """What a terminal is told: the summary, the verdict on images, how rows were chosen, every warning."""
     chosen = any(labels.best(results.rows, family) is not None for family in labels.FAMILIES)
     warnings = [f"{banner.title}: {banner.text}" for banner in banners(results)]
-    return [summary(results), *[labels.BEST_OF_MANY] * chosen, *warnings]
+    found = worth(results)
+    verdict = [] if found is None else [f"Is imaging worth it over clinical? {found.title}"]
+    return [summary(results), *verdict, *[labels.BEST_OF_MANY] * chosen, *warnings]
 
 
 def sees_the_region(results: StudyResults) -> str:
@@ -106,7 +109,8 @@ def reading_notes(results: StudyResults) -> list[str]:
         "The standard error over folds is not a confidence interval: test folds share training patients, "
         "and a handful of folds estimate it poorly. Do not rank models by it.",
         "Folds are not independent, so the paper's t-test rejects too often; the corrected one allows for it. "
-        f"Rows tested: {len(results.rows)}; the p of Tables 1 to 3 are not adjusted for their number.",
+        f"Rows tested: {len(labels.were_run(results.rows))}; the p of Tables 1 to 3 are not adjusted for their "
+        "number.",
     ]
     if labels.best(results.rows, "image") or labels.best(results.rows, "multimodal"):
         found.append(labels.BEST_OF_MANY)
@@ -132,10 +136,17 @@ def provenance_lines(results: StudyResults) -> list[tuple[str, str]]:
         ("Manifest digest (SHA-256)", made.manifest_digest),
         ("Weights", weights),
         ("Weights digest (SHA-256)", made.weights_digest),
+        *((f"Encoder: {name}", _encoder(one)) for name, one in made.encoders.items()),
         *((f"Protocol: {key}", _value(value)) for key, value in made.protocol.items()),
         ("Protocol digest (SHA-256)", made.protocol_digest),
     ]
     return [(name, value) for name, value in pairs if value is not None]
+
+
+def _encoder(made: EncoderProvenance) -> str:
+    state = "untrained" if made.untrained else "verified" if made.verified else "not verified"
+    licence = f"; licence: {made.licence}" if made.licence is not None else ""
+    return f"{made.weights} ({state}{licence}); SHA-256 {made.digest}; {made.reading}"
 
 
 def _value(value: str | int | float | bool | list[float]) -> str:

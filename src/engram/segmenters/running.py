@@ -21,13 +21,20 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def run_logged(
-    command: Sequence[str], log: Path, folder: Path, *, seconds: float, stop: Event, patient_id: str
+    command: Sequence[str],
+    log: Path,
+    folder: Path,
+    *,
+    seconds: float,
+    stop: Event,
+    patient_id: str,
+    what: str = "segmenter",
 ) -> None:
     """Run `command` in `folder` until it ends; its output goes to `log`.
 
-    seconds: the longest time. stop: set by the caller to end it early. No shell is involved. Raises ImagingError
-    where it cannot be started, ends with another status than 0 (with the last lines of its log), takes too long
-    or is stopped; StorageError where the log cannot be written.
+    seconds: the longest time. stop: set by the caller to end it early. what: the tool, as errors name it. No shell
+    is involved. Raises ImagingError where it cannot be started, ends with another status than 0 (with the last
+    lines of its log), takes too long or is stopped; StorageError where the log cannot be written.
     """
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -42,16 +49,18 @@ def run_logged(
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:
-            value, mend = f"{command[0]}: {error.strerror}", "Run 'engram segment --preflight'."
-            raise ImagingError(patient_id, "segmenter cannot be started", value=value, mend=mend) from error
+            value, mend = f"{command[0]}: {error.strerror}", "Check --command; 'engram segment' has --preflight."
+            raise ImagingError(patient_id, f"{what} cannot be started", value=value, mend=mend) from error
         reason = _wait(process, seconds, stop)
     if reason is not None:
         mend = "Allow more with --time-limit, or look into the log." if "time" in reason else "Run it again."
-        raise ImagingError(patient_id, reason, file=str(log), value=f"{seconds / 60:g} min allowed", mend=mend)
+        raise ImagingError(
+            patient_id, f"{what} {reason}", file=str(log), value=f"{seconds / 60:g} min allowed", mend=mend
+        )
     if process.returncode != 0:
         raise ImagingError(
             patient_id,
-            "segmenter failed",
+            f"{what} failed",
             file=str(log),
             value=f"exit status {process.returncode}; it last said: {last_lines(log)}",
             mend="Mend what it says, then run the same command again: finished patients are kept.",
@@ -71,9 +80,9 @@ def _wait(process: subprocess.Popen[bytes], seconds: float, stop: Event) -> str 
     try:
         while process.poll() is None:
             if time.monotonic() > deadline:
-                return "segmenter ran out of time"
+                return "ran out of time"
             if stop.wait(_POLL_SECONDS):
-                return "segmenter was stopped"
+                return "was stopped"
     finally:
         _end(process)
     return None

@@ -15,8 +15,10 @@ from engram.heads.fusion import Concatenation, Gate
 from engram.heads.make import make_head
 from engram.survival.inputs import ModelInputs
 
-# Patients per pass through a tower: what fits the caches of a CPU. Risk sets stay those of all patients.
+# Patients per pass through a tower, and numbers of their volumes: what fits the caches of a CPU, where light
+# attention on 64 x 32 x 32 is twice as fast as in passes of 32 patients. Risk sets stay those of all patients.
 _TOWER_PATIENTS = 32
+_TOWER_NUMBERS = 2**19
 
 Norm = Literal["none", "layer", "batch"]
 
@@ -65,7 +67,7 @@ class DeepSurvNet(nn.Module):
     def vectors(self, batch: Batch) -> list[torch.Tensor]:
         """The vector of each modality, (n, d), in the order of fusion. Each depends on that patient alone."""
         of_images = [
-            torch.cat([tower(part) for part in torch.split(batch.images[modality], _TOWER_PATIENTS)])
+            torch.cat([tower(part) for part in _passes(batch.images[modality])])
             for modality, tower in self.towers.items()
         ]
         return of_images + batch.vectors
@@ -117,6 +119,14 @@ class Batch:
             modality: torch.tensor(maps, dtype=torch.float32).to(memory_format=torch.channels_last)
             for modality, maps in inputs.maps.items()
         } | {modality: torch.from_numpy(volumes) for modality, volumes in inputs.volumes.items()}
+
+
+def _passes(image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Maps or volumes (n, ...) in parts of some patients each."""
+    patients = _TOWER_PATIENTS
+    if image.ndim == 5:
+        patients = min(patients, max(1, _TOWER_NUMBERS // image[0].numel()))
+    return torch.split(image, patients)
 
 
 def _feed_forward(

@@ -16,7 +16,7 @@ def cohort(make_study, make_config):
 
 
 def pooled(risk):
-    return PooledRisks(np.asarray(risk, dtype=float), (-1.0, 0.0, 1.0))
+    return PooledRisks(np.arange(len(risk)), np.asarray(risk, dtype=float), (-1.0, 0.0, 1.0))
 
 
 def test_columns_are_numbers_that_can_be_told_apart(cohort):

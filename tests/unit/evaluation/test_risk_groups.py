@@ -47,7 +47,7 @@ def test_groups_and_their_curves():
 
 
 def test_a_risk_on_a_cut_belongs_below_it():
-    pooled = PooledRisks(np.array([-1.0, 0, 0.5, 1, 2, 3]), (0.0, 1.0, 2.0))
+    pooled = PooledRisks(np.arange(6), np.array([-1.0, 0, 0.5, 1, 2, 3]), (0.0, 1.0, 2.0))
     assert pooled.quartile.tolist() == [0, 0, 1, 1, 2, 3]
 
 
@@ -65,7 +65,7 @@ def test_the_hazard_ratio_is_within_folds():
     rng = np.random.default_rng(0)
     fold_of = np.repeat([0, 1], 100)
     time = rng.exponential(np.where(fold_of == 1, 1.0, 50.0))
-    pooled = PooledRisks(fold_of * 0.5 + rng.normal(size=200), (-0.5, 0.25, 1.0))
+    pooled = PooledRisks(np.arange(200), fold_of * 0.5 + rng.normal(size=200), (-0.5, 0.25, 1.0))
     folds = [Fold(np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)) for k in (0, 1)]
     groups = risk_groups("CT", pooled, SurvivalOutcome(np.ones(200, dtype=bool), time), folds, seed=0)
     assert groups.hr_lower < 1 < groups.hr_upper

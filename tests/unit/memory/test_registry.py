@@ -13,7 +13,7 @@ from typing import Any
 import huggingface_hub
 import pytest
 
-from engram.errors import StorageError, WeightsError
+from engram.errors import AbsentWeightsError, StorageError, WeightsError
 from engram.memory.registry import (
     FOLDER_VARIABLE,
     KNOWN_WEIGHTS,
@@ -77,12 +77,14 @@ def _cache(root: Path, known: KnownWeights) -> Path:
 
 def test_every_entry_is_well_formed() -> None:
     files = [(known.repository, known.file) for known in KNOWN_WEIGHTS.values()]
-    assert len(set(files)) == len(KNOWN_WEIGHTS) == 13
+    assert len(set(files)) == len(KNOWN_WEIGHTS) == 15
     for name, known in KNOWN_WEIGHTS.items():
         assert name == known.name
         assert known.revision is None or re.fullmatch("[0-9a-f]{40}", known.revision)
         assert known.sha256 is None or re.fullmatch("[0-9a-f]{64}", known.sha256)
-        assert known.resolution == (512 if name.startswith("medsam2") else 1024)
+        assert known.resolution == (512 if name.startswith("medsam2") else 1024 if known.remembers else 224)
+    names = [known.local_name for known in KNOWN_WEIGHTS.values()]
+    assert len(set(names)) == len(names)  # of files side by side in one folder
 
 
 def test_what_is_not_known_is_said() -> None:
@@ -265,3 +267,21 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, hub: _Hub) -> N
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match=r"could not be written \(File exists\)"):
         fetch_weights("medsam2", tmp_path / "file")
+
+
+def test_an_image_encoder_is_fetched_under_a_name_that_says_what_it_is_and_found_there(
+    hub: _Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KNOWN_WEIGHTS, "vit", replace(KNOWN_WEIGHTS["vit"], sha256=SHA256))
+    assert fetch_weights("vit", tmp_path).path == tmp_path / "vit.safetensors"
+    assert [asked[:2] for asked in hub.asked] == [("google/vit-base-patch16-224-in21k", "model.safetensors")]
+    assert resolve_weights("vit", folder=tmp_path).verified
+
+
+def test_weights_that_are_not_here_are_told_apart_from_damaged_ones(tmp_path: Path, known: KnownWeights) -> None:
+    with pytest.raises(AbsentWeightsError, match="engram weights fetch resnet50"):
+        resolve_weights("resnet50", folder=tmp_path)
+    (tmp_path / known.file).write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match="not the published weights") as caught:
+        resolve_weights(known.name, folder=tmp_path)
+    assert not isinstance(caught.value, AbsentWeightsError)

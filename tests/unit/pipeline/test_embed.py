@@ -16,6 +16,7 @@ from engram.memory.store import EmbeddingStore, StoredReadOut
 from engram.pipeline import embed as stage
 from engram.pipeline.check import CheckedCohort, _check_weights
 from engram.pipeline.console import Silent
+from engram.pipeline.encoder_weights import CheckedEncoders
 from engram.pipeline.requests import Request
 
 FINAL, QUALITY = (
@@ -69,14 +70,15 @@ def test_a_reading_that_is_not_finite_is_refused(readout: str, refused: bool) ->
 
 def test_weights_that_changed_after_the_check_are_refused_here_and_in_every_worker(tmp_path: Path) -> None:
     untrained_mini().save_pretrained(tmp_path)
-    config = cast(Any, SimpleNamespace(embedding=Embedding(weights=str(tmp_path)), images=True, resolve=Path))
+    embedding = Embedding(weights=str(tmp_path))
+    config = cast(Any, SimpleNamespace(embedding=embedding, images=True, resolve=Path, baselines=()))
     weights = _check_weights(config)
     assert weights is not None
-    stage._prepare(config, weights)
-    assert stage._Worker.backbone.digest == weights.digest
+    stage._prepare(config, weights, CheckedEncoders())
+    assert cast(Any, stage._Worker.models.backbone).digest == weights.digest
     untrained_mini(seed=1).save_pretrained(tmp_path)
     with pytest.raises(WeightsError, match="changed since it was checked"):
-        stage._prepare(config, weights)
+        stage._prepare(config, weights, CheckedEncoders())
     checked = CheckedCohort(cast(Any, None), {}, weights)
     with pytest.raises(WeightsError, match="changed since it was checked"):
         stage.embed(config, checked, workers=0, console=Silent())

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from engram.errors import CohortError, StorageError
-from engram.pipeline.embedded import Embedded, load_embedded, save_embedded, saved_embedded
+from engram.pipeline.embedded import Embedded, EmbeddedEncoder, load_embedded, save_embedded, saved_embedded
 from engram.pipeline.folders import RunFolder
 
 MADE = Embedded(
@@ -20,6 +20,8 @@ MADE = Embedded(
     {"P1": {"PET|spine|final": "k"}},
     {"P1": {"ct": "d"}},
     [],
+    {"vit": EmbeddedEncoder("vit", "v" * 64, False, True, None, "all slices")},
+    {"resnet50": "weights absent"},
 )
 SPINE, RIBS = "moose-3/clin_ct_vertebrae", "moose-3/clin_ct_ribs"
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
-from hand_made import make_masks
+from hand_made import FOLDS, make_masks, make_row
 from PIL import Image, PngImagePlugin
+from whole_grid import whole_grid
 
 from engram.config_models import Training
 from engram.evaluation.results import (
@@ -30,50 +31,6 @@ from engram.evaluation.results import (
     StudyResults,
 )
 from engram.report.pictures import Picture
-
-Family = Literal["clinical", "image", "multimodal"]
-FOLDS = 5
-
-
-def make_row(
-    name: str,
-    family: Family,
-    mean: float,
-    *,
-    modality: str = "-",
-    roi: str = "-",
-    readout: str = "final",
-    survival: str = "DeepSurv",
-    true_mean: float | None = None,
-) -> RowResult:
-    rng = np.random.default_rng(sum(map(ord, name)))
-    folds = mean + rng.normal(0, 0.05, FOLDS)
-    of_family = np.random.default_rng(sum(map(ord, family)))  # all rows of a family see the same truth
-    true = [true_mean + float(x) for x in of_family.normal(0, 0.02, FOLDS)] if true_mean else None
-    se = float(folds.std(ddof=1) / np.sqrt(FOLDS))
-    image = family != "clinical"
-    return RowResult(
-        name=name,
-        family=family,
-        modality=modality,
-        roi=roi,
-        readout=readout if image else "-",
-        encoder="mini-random" if image else "-",
-        head="averaging" if image else "-",
-        fusion="concatenation" if modality == "Combined" or family == "multimodal" else "-",
-        survival=survival,
-        c_index=[float(value) for value in folds],
-        mean=float(folds.mean()),
-        se=se,
-        p=float(10 ** (-(folds.mean() - 0.5) / se / 2)),
-        p_two_sided=float(2 * 10 ** (-(folds.mean() - 0.5) / se / 2)),
-        p_corrected=float(10 ** (-(folds.mean() - 0.5) / se / 3)),
-        p_adjusted=float(10 ** (-(folds.mean() - 0.5) / se / 4)),
-        ci_lower=float(folds.mean()) - 0.06,
-        ci_upper=float(folds.mean()) + 0.055,
-        true_c_index=true,
-        true_mean=float(np.mean(true)) if true else None,
-    )
 
 
 def _rows(synthetic: bool) -> list[RowResult]:
@@ -282,6 +239,12 @@ def synthetic_demo() -> StudyResults:
         ],
         provenance=_provenance(images=True, untrained=True),
     )
+
+
+@pytest.fixture(scope="session")
+def whole_study(synthetic_demo: StudyResults) -> StudyResults:
+    """The paper's grid and every baseline, tuned by two protocols, one encoder absent."""
+    return whole_grid(synthetic_demo)
 
 
 @pytest.fixture(scope="session")

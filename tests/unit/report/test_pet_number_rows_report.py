@@ -1,8 +1,8 @@
 """The baseline of PET numbers in the report: beside the others, never among the rows of the memory."""
 
 import pytest
+from hand_made import make_row
 
-from conftest import make_row
 from engram.report import labels, methods, prose, tables
 
 

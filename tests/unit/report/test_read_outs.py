@@ -9,8 +9,10 @@ import pytest
 from engram.config_embedding import ReadOutName
 from engram.evaluation.results import StudyResults
 from engram.report import labels
-from engram.report.tables import Table, all_tables, family_table
-from engram.table import PET_NUMBERS
+from engram.report.c_index_tables import family_table
+from engram.report.layout import Table
+from engram.report.tables import all_tables
+from engram.table import BASELINES
 
 
 def with_volume(results: StudyResults) -> StudyResults:
@@ -49,7 +51,7 @@ def test_every_row_of_a_table_says_its_read_out_where_one_is_another(synthetic_d
 
 
 def test_every_read_out_has_words() -> None:
-    assert set(labels.READ_OUTS) == {*get_args(ReadOutName), PET_NUMBERS}
+    assert set(labels.READ_OUTS) == {*get_args(ReadOutName), *BASELINES}
 
 
 @pytest.mark.parametrize("name", get_args(ReadOutName))

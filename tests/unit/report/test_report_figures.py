@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
-
 import matplotlib as mpl
 import pytest
+from page_reader import texts
 
 from engram.evaluation.results import Flow, FlowStep, StudyResults
 from engram.report.figures.flow import draw_flow
 from engram.report.figures.forest import draw_forest
 from engram.report.figures.kaplan_meier import draw_kaplan_meier
 from engram.report.formats import number
-
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def texts(svg: str) -> list[str]:
-    return ["".join(node.itertext()).strip() for node in ET.fromstring(svg).iter(f"{SVG}text")]
 
 
 def test_the_flow_of_the_paper_is_drawn(synthetic_demo: StudyResults) -> None:

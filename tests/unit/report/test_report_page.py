@@ -26,8 +26,8 @@ TABLES = {
     "flow": "flow",
 }
 IMAGE_SECTIONS = {
-    "table1", "table2", "table3", "c-index", "comparisons", "clinical-model", "risk-groups", "folds", "pictures",
-    "drawn-masks",
+    "worth", "table1", "table2", "table3", "c-index", "comparisons", "clinical-model", "risk-groups", "folds",
+    "pictures", "drawn-masks",
 }  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def test_every_number_of_every_row_is_on_the_page(any_study: StudyResults, tmp_p
 
 def test_tables_are_sorted_by_c_index_and_compare_families(synthetic_demo: StudyResults, tmp_path: Path) -> None:
     page = page_of(synthetic_demo, tmp_path)
-    for section, column in (("table1", 5), ("table2", 5), ("table3", 3)):
+    for section, column in (("table1", 5), ("table2", 5), ("table3", 4)):
         means = [float(line[column]) for line in page.sections[section].tables[0][1:]]
         assert means == sorted(means, reverse=True)
     shown = [(line[0], line[1]) for line in page.sections["table3"].tables[0][1:]]
@@ -222,7 +222,8 @@ def test_equal_results_give_equal_bytes(synthetic_demo: StudyResults, picture: P
         found = sorted((tmp_path / run).rglob("*.*"))
         written.append({str(path.relative_to(tmp_path / run)): path.read_bytes() for path in found})
     assert written[0] == written[1]
-    assert len(written[0]) == 1 + 12 + 4
+    assert len(written[0]) == 1 + 12 + 5 + 5
+    assert sum(name.endswith(".tex") for name in written[0]) == 5
 
 
 def test_missing_c_indices_are_dashes_with_their_reason(fourteen_patients: StudyResults, tmp_path: Path) -> None:
@@ -230,7 +231,7 @@ def test_missing_c_indices_are_dashes_with_their_reason(fourteen_patients: Study
     page = Page(html)
     assert "None" not in html
     assert "nan" not in page.sections["table3"].text
-    lines = {line[1]: line[3:] for line in page.sections["table3"].tables[0][1:]}
+    lines = {line[1]: line[4:] for line in page.sections["table3"].tables[0][1:]}
     assert lines["Clinical, ridge Cox"] == ["– (no comparable pairs)", "–", "–", "–", "–", "0 of 5"]
     assert lines["PET, spine_dilated"] == [
         "0.700", "– (one usable fold)", "–", "– (needs two folds)", "–", "1 of 5",
@@ -246,7 +247,7 @@ def test_a_study_without_any_c_index_says_so(clinical_only: StudyResults, tmp_pa
     rows = [row.model_copy(update=empty) for row in clinical_only.rows]
     page = page_of(clinical_only.model_copy(update={"rows": rows}), tmp_path)
     assert "no row has a c-index" in page.sections["top"].text
-    assert [line[3] for line in page.sections["table3"].tables[0][1:]] == ["– (no comparable pairs)"] * 2
+    assert [line[4] for line in page.sections["table3"].tables[0][1:]] == ["– (no comparable pairs)"] * 2
 
 
 def test_hostile_text_stays_text(synthetic_demo: StudyResults, picture: Picture, tmp_path: Path) -> None:
@@ -282,7 +283,7 @@ def test_files_of_an_earlier_report_do_not_linger(
     write_report(clinical_only, tmp_path)
     left = {path.name for path in (tmp_path / "tables").iterdir()}
     own = {"table3_comparison.csv", "tests_against_chance.csv", "folds.csv", "cohort.csv", "flow.csv"}
-    assert left == own | {"my_own.csv"}
+    assert left == own | {"my_own.csv", "table3_comparison.tex", "cohort.tex"}
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"flow.svg", "c_index.svg"}
 
 

@@ -90,6 +90,7 @@ def test_every_k_is_explained(synthetic_demo: StudyResults) -> None:
 def test_the_terminal_is_told_the_warnings_and_how_the_best_was_chosen(synthetic_demo: StudyResults) -> None:
     told = prose.lines(synthetic_demo)
     assert told[0] == prose.summary(synthetic_demo)
+    assert told[1].startswith("Is imaging worth it over clinical? This study cannot tell")
     assert labels.BEST_OF_MANY in told
     assert f"Warning: {synthetic_demo.warnings[0]}" in told
     assert any(line.startswith(labels.UNTRAINED) for line in told)

@@ -8,10 +8,16 @@ from engram.config_models import Training
 from engram.errors import CohortError
 from engram.outcome import SurvivalOutcome
 from engram.survival import training as training_module
-from engram.survival.deepsurv import DEFAULT_EPOCHS, FittedDeepSurv, fit_deepsurv, inner_splits
+from engram.survival.deepsurv import (
+    DEFAULT_EPOCHS,
+    FittedDeepSurv,
+    best_epochs_and_risk,
+    fit_deepsurv,
+    inner_splits,
+)
 from engram.survival.inputs import ModelInputs
 from engram.survival.metrics import harrell_c
-from engram.survival.network import Batch
+from engram.survival.network import Batch, Design
 from engram.survival.training import LabelledBatch, Look, best_epoch, local_seed, new_net, train
 
 FAST = Training(max_epochs=40, patience=10, inner_folds=1, ensemble=1, learning_rate=1e-2)
@@ -179,6 +185,83 @@ def test_every_setting_trains(change):
     fitted = fit_deepsurv(inputs, outcome, FAST.model_copy(update={"max_epochs": 5, **change}), seed=0)
     assert np.isfinite(fitted.predict(inputs)).all()
     assert 1 <= fitted.epochs <= 5
+
+
+def test_norm_and_embedding_dropout_are_layers_of_the_survival_head_and_none_where_they_are_off():
+    inputs, _ = cohort(10)
+    expected = {
+        ("batch", 0.0): ["Linear", "BatchNorm1d", "ReLU", "Dropout", "Linear"],
+        ("layer", 0.0): ["Linear", "LayerNorm", "ReLU", "Dropout", "Linear"],
+        ("none", 0.0): ["Linear", "ReLU", "Dropout", "Linear"],
+        ("none", 0.4): ["Dropout", "Linear", "ReLU", "Dropout", "Linear"],
+    }
+    for (norm, dropout), layers in expected.items():
+        net = new_net(inputs, FAST.model_copy(update={"norm": norm, "embedding_dropout": dropout}))
+        assert [type(layer).__name__ for layer in net.head] == layers
+        if dropout:
+            assert net.head[0].p == dropout
+
+
+def test_the_validation_risk_is_that_of_the_best_epoch():
+    """One epoch is the only one there is, so both ways must give the same network."""
+    inputs, outcome = cohort(60)
+    parts = [(inputs.subset(i), outcome.subset(i)) for i in (np.arange(40), np.arange(40, 60))]
+    settings = FAST.model_copy(update={"max_epochs": 1})
+    epoch, risk = best_epochs_and_risk(*parts[0], *parts[1], settings, 3)
+    assert epoch == 1
+    fitted = fit_deepsurv(*parts[0], settings, 3, epochs=1)
+    np.testing.assert_allclose(risk, fitted.predict(parts[1][0]), rtol=1e-6)
+    assert fitted.notes == ()
+
+
+def test_parts_that_rank_nobody_are_not_judged():
+    inputs, outcome = cohort(40)
+    nobody = SurvivalOutcome(np.zeros(40, dtype=bool), outcome.time)
+    assert best_epochs_and_risk(inputs, outcome, inputs, nobody, FAST, 0) is None
+    assert best_epochs_and_risk(inputs, nobody, inputs, outcome, FAST, 0) is None
+
+
+def test_the_risk_of_the_best_epoch_is_not_that_of_the_last(monkeypatch):
+    inputs, outcome = cohort(60, maps=True)
+    losses = []
+    original = training_module.cox_loss
+
+    def keep(risk, *others):
+        losses.append((original(risk, *others), risk.detach().clone()))
+        return losses[-1][0]
+
+    monkeypatch.setattr(training_module, "cox_loss", keep)
+    validation = cohort(20, seed=5, maps=True)
+    epoch, risk = best_epochs_and_risk(inputs, outcome, *validation, FAST, 0)
+    looks = [look for look in losses if len(look[1]) == 20]
+    assert epoch == 1 + int(np.argmin([float(loss) for loss, _ in looks])) < len(looks)
+    np.testing.assert_array_equal(risk, looks[epoch - 1][1].double().numpy())
+
+
+def test_vectors_stand_before_covariates_in_a_survival_head_and_both_are_used():
+    inputs, outcome = cohort(60)
+    both = ModelInputs(inputs.clinical, vectors={"PET": np.flip(inputs.clinical, axis=1)[:, :2].copy()})
+    fitted = fit_deepsurv(both, outcome, FAST, seed=0)
+    assert fitted.nets[0].fusion.out_features == 2 + 3
+    assert fitted.gate(both) is None
+    other = ModelInputs(both.clinical, vectors={"PET": both.vectors["PET"] + 1})
+    assert not np.allclose(fitted.predict(both), fitted.predict(other))
+
+
+def test_flatten_makes_a_linear_model_of_every_number():
+    rng = np.random.default_rng(0)
+    _, outcome = cohort(30)
+    volumes = ModelInputs(None, volumes={"PET": rng.normal(size=(30, 2, 3, 4, 4)).astype(np.float32)})
+    net = fit_deepsurv(volumes, outcome, FAST, seed=0, design=Design("flatten")).nets[0]
+    assert sum(p.numel() for p in net.parameters()) == 2 * 3 * 4 * 4
+
+
+def test_maps_beside_volumes_are_refused():
+    maps, volumes = np.zeros((3, 1, 4, 4), dtype=np.float32), np.zeros((3, 2, 3, 4, 4), dtype=np.float32)
+    with pytest.raises(ValueError, match="averaged maps or whole memories, not both"):
+        ModelInputs(None, {"PET": maps}, volumes={"CT": volumes})
+    with pytest.raises(ValueError, match="volumes of PET: unexpected shape"):
+        ModelInputs(None, volumes={"PET": maps})
 
 
 def test_an_ensemble_is_the_mean_of_networks_of_different_seeds():

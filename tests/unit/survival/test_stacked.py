@@ -18,7 +18,8 @@ AVERAGED = Design()
 SETTINGS = Training(max_epochs=12, patience=5, hidden=(8,), learning_rate=1e-2)
 CHANGES = [
     {},
-    {"norm": "layer", "embedding_dropout": 0.2},
+    {"norm": "layer"},
+    {"norm": "batch", "embedding_dropout": 0.2},
     {"norm": "none", "dropout": 0.0},
     {"hidden": ()},
     {"hidden": (8, 4), "schedule": "step"},

@@ -24,6 +24,7 @@ from engram.report.figures.svg import (
     to_svg,
 )
 from engram.report.formats import number
+from engram.table import BASELINES
 
 _ROW_IN, _TOP_IN, _BOTTOM_IN = 0.27, 0.42, 0.5
 _MEAN_IN, _TRUE_IN = 0.12, 1.62  # columns of numbers, right of the axes
@@ -66,9 +67,13 @@ def draw_forest(results: StudyResults) -> Drawing:
 
 def _lines(rows: Sequence[RowResult]) -> list[_Line]:
     lines: list[_Line] = []
+    run = labels.were_run(rows)
     for family, title in labels.FAMILIES.items():
-        members = labels.by_c_index(row for row in rows if row.family == family)
-        lines += [title, *members] if members else []
+        of_family = [row for row in run if row.family == family]
+        baselines = [row for row in of_family if row.readout in BASELINES]
+        others = labels.by_c_index(row for row in of_family if row.readout not in BASELINES)
+        lines += [title, *others] if others else []
+        lines += [f"{title}, without a memory", *labels.by_c_index(baselines)] if baselines else []
     return lines
 
 

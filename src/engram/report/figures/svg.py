@@ -67,4 +67,4 @@ def to_svg(figure: Figure) -> str:
     stream = io.StringIO()
     FigureCanvasSVG(figure).print_svg(stream, metadata=_NO_METADATA)
     text = re.sub(r"<!--.*?-->\s*", "", stream.getvalue(), flags=re.DOTALL)
-    return re.sub(r'<g id="[^"]*">', "<g>", text)
+    return re.sub(r'<g id="[^"]*"(/?)>', r"<g\1>", text)

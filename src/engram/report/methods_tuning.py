@@ -1,0 +1,47 @@
+"""The methods of tuning: which protocols were run, what they saw, and what that makes of their numbers."""
+
+from __future__ import annotations
+
+from engram.evaluation.results import RowResult, StudyResults
+from engram.report import labels, protocols
+from engram.report.formats import joined
+
+
+def tuning(results: StudyResults) -> str:
+    """One paragraph; empty where nothing was tuned."""
+    rows = labels.were_run(results.rows)
+    if not protocols.tuned(rows):
+        return ""
+    seen = {row.protocol for row in rows}
+    sentences = ["Settings named above are those of the study file, for what was not tuned."]
+    sentences += _search(results)
+    if "nested" in seen:
+        sentences.append(
+            "Nested protocol: each search saw the training part of one fold only, judged by the mean c-index over "
+            "inner folds of it; the best settings were then trained on the whole training part, and the test fold "
+            "was looked at once."
+        )
+    if "paper" in seen or protocols.has_gap(rows):
+        sentences.append(_paper(rows))
+    return " ".join(sentences)
+
+
+def _search(results: StudyResults) -> list[str]:
+    if not results.searches:
+        return []
+    trials = joined(sorted({str(search.trials) for search in results.searches}, key=int))
+    shared = any(len(search.rows) > 1 for search in results.searches)
+    pruned = sum(search.pruned for search in results.searches)
+    return [
+        f"Settings were looked for by a scrambled Sobol sequence (Optuna), {trials} trials a search"
+        + (", trials below the median of the earlier ones after an inner fold being ended" if pruned else "")
+        + ("; rows that train the same head share one search, made on one of them." if shared else ".")
+    ]
+
+
+def _paper(rows: list[RowResult]) -> str:
+    beside = " It is shown beside the results and is never one of them." if protocols.has_gap(rows) else ""
+    return (
+        "The paper's protocol (2.4.1): settings were chosen by the mean c-index of the very test folds that "
+        f"measure them, which is optimistic.{beside}"
+    )

@@ -1,0 +1,194 @@
+"""How rows were tuned is said wherever their c-index stands, and rows that were not run have no numbers."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_reader import Page
+from whole_grid import ABSENT
+
+from engram.errors import StorageError
+from engram.evaluation.results import EncoderProvenance, StudyResults
+from engram.report import labels, methods, protocols
+from engram.report.consistency import check_results
+from engram.report.formats import number, signed
+from engram.report.page import write_report
+from engram.report.tables import all_tables
+from engram.report.tuning_tables import gap_in_words
+
+PAPER_TABLES = ("table1_image_only", "table2_multimodal", "table3_comparison")
+
+
+@pytest.mark.parametrize("name", PAPER_TABLES)
+def test_both_protocols_stand_side_by_side(whole_study: StudyResults, name: str) -> None:
+    table = all_tables(whole_study)[name]
+    titles = [column.title for column in table.columns]
+    assert titles[-2:] == [protocols.OPTIMISTIC, "Gap"]
+    means = {number(row.mean): row.same_folds for row in whole_study.rows if row.mean is not None}
+    for line in table.rows:
+        if len(line) == len(titles):
+            same = means[line[titles.index("c-index")]]
+            assert same is not None
+            assert line[-2:] == (number(same.mean), signed(same.gap))
+    assert protocols.MEANINGS["nested"] in table.notes
+    assert protocols.GAP in table.notes
+
+
+def test_fixed_settings_need_no_words(synthetic_demo: StudyResults) -> None:
+    for table in all_tables(synthetic_demo).values():
+        assert not [note for note in table.notes if "tuned" in note or "Gap" in note]
+        assert "Gap" not in [column.title for column in table.columns]
+    assert "tuned" not in " ".join(methods.methods(synthetic_demo))
+    assert not {"tuning", "tuning_ranges", "searches", "protocols"} & all_tables(synthetic_demo).keys()
+
+
+def test_a_study_tuned_as_the_paper_is_called_optimistic(whole_study: StudyResults) -> None:
+    rows = [row.model_copy(update={"protocol": "paper", "same_folds": None}) for row in whole_study.rows]
+    results = whole_study.model_copy(update={"rows": rows, "searches": []})
+    for name in PAPER_TABLES:
+        assert protocols.MEANINGS["paper"] in all_tables(results)[name].notes
+    assert "which is optimistic" in " ".join(methods.methods(results))
+
+
+def test_rows_of_two_protocols_say_theirs(whole_study: StudyResults) -> None:
+    first, *others = whole_study.rows
+    rows = [first.model_copy(update={"protocol": "fixed", "same_folds": None}), *others]
+    table = all_tables(whole_study.model_copy(update={"rows": rows}))["table3_comparison"]
+    place = [column.title for column in table.columns].index("Protocol")
+    said = {line[1]: line[place] for line in table.rows if len(line) == len(table.columns)}
+    assert said[first.name] == "fixed settings"
+    assert said["Clinical, DeepSurv"] == "tuned inside each training part"
+
+
+def test_rows_that_were_not_run_end_their_table_with_the_reason(whole_study: StudyResults, tmp_path: Path) -> None:
+    page = Page(write_report(whole_study, tmp_path).read_text(encoding="utf-8"))
+    lines = page.sections["table1"].tables[0]
+    absent = [line for line in lines if line[-1] == f"not run: {ABSENT}"]
+    assert lines[-len(absent) :] == absent
+    assert len(absent) == 6
+    with (tmp_path / "tables" / "table1_image_only.csv").open(encoding="utf-8", newline="") as stream:
+        saved = list(csv.reader(stream))
+    assert saved[-1][: len(absent[-1])] == absent[-1]
+    assert {len(line) for line in saved} == {len(lines[0])}
+
+
+def test_rows_that_were_not_run_are_nowhere_else(whole_study: StudyResults) -> None:
+    absent = {row.name for row in whole_study.rows if row.absent}
+    for name, table in all_tables(whole_study).items():
+        if name not in PAPER_TABLES:
+            assert not absent & {line[0] for line in table.rows}, name
+    assert labels.best(whole_study.rows, "image") is not None
+    assert "ViT" not in " ".join(methods.methods(whole_study))
+
+
+def test_the_comparison_has_the_best_of_each_baseline_and_says_of_how_many(whole_study: StudyResults) -> None:
+    lines = all_tables(whole_study)["table3_comparison"].rows
+    chosen = {line[2]: line[3] for line in lines if line[0] == "Image only"}
+    assert chosen == {
+        "MedSAM2": "best of 16", "ResNet-50": "best of 6", "ViT": "–", "Hiera alone": "best of 6",
+        "radiomics": "best of 6", "–": "best of 2",
+    }  # fmt: skip
+    clinical = [line[1] for line in lines if line[0] == "Clinical only"]
+    assert sorted(clinical) == ["Clinical, DeepSurv", "Clinical, ridge Cox", "R-ISS alone"]
+
+
+def test_weights_of_a_baseline_are_called_what_they_are(whole_study: StudyResults) -> None:
+    made = EncoderProvenance(
+        weights="resnet50", digest="ab", untrained=True, verified=False, licence=None, reading="every slice"
+    )
+    rows = [row for row in whole_study.rows if row.readout == "resnet50"]
+    for untrained, name in ((True, "ResNet-50 (untrained)"), (False, "ResNet-50 (not verified)")):
+        encoders = {"resnet50": made.model_copy(update={"untrained": untrained})}
+        provenance = whole_study.provenance.model_copy(update={"encoders": encoders})
+        assert labels.encoder_name(rows[0], provenance) == name
+        results = whole_study.model_copy(update={"provenance": provenance})
+        assert labels.needs_untrained_label(results, rows) is untrained
+    assert labels.encoder_name(rows[0], whole_study.provenance) == "ResNet-50"
+
+
+def test_the_encoder_of_an_untrained_model_is_untrained(whole_study: StudyResults) -> None:
+    made = whole_study.provenance.model_copy(update={"untrained_weights": True})
+    results = whole_study.model_copy(update={"provenance": made})
+    for readout, untrained in (("hiera", True), ("resnet50", False), ("radiomics", False), ("pet_numbers", False)):
+        rows = [row for row in whole_study.rows if row.readout == readout]
+        assert labels.needs_untrained_label(results, rows) is untrained
+
+
+def test_the_gap_is_put_into_words(whole_study: StudyResults, synthetic_demo: StudyResults) -> None:
+    said = gap_in_words(whole_study)
+    assert said is not None
+    assert "47 rows gain +0.020 on average in c-index (from +0.020 to +0.020)" in said
+    assert gap_in_words(synthetic_demo) is None
+
+
+def test_searches_say_what_they_share_and_what_was_ended(whole_study: StudyResults) -> None:
+    tables = all_tables(whole_study)
+    assert [line[3:] for line in tables["searches"].rows] == [
+        ("8 rows", "5", "16", "31"),
+        ("8 rows", "all at once", "16", "4"),
+        ("itself", "5", "16", "0"),
+    ]
+    assert ("Clinical, DeepSurv", "nested", "learning_rate", "0.0001 to 0.01", "logarithmic") in tables[
+        "tuning_ranges"
+    ].rows
+    assert len(tables["tuning"].rows) == 3 * (5 + 1 + 5)
+    text = " ".join(methods.methods(whole_study))
+    assert "Sobol sequence (Optuna), 16 trials a search" in text
+    assert "trained on the whole training part, and the test fold was looked at once" in text
+    assert "It is shown beside the results and is never one of them." in text
+
+
+def broken_row(results: StudyResults, name: str, **changes: Any) -> StudyResults:
+    rows = [row.model_copy(update=changes) if row.name == name else row for row in results.rows]
+    return results.model_copy(update={"rows": rows})
+
+
+def test_numbers_of_a_row_that_was_not_run_are_refused(whole_study: StudyResults) -> None:
+    check_results(whole_study)
+    with pytest.raises(StorageError, match=r"absent \(weights absent.*\), and yet with numbers \(mean\)"):
+        check_results(broken_row(whole_study, "ViT of PET, skeleton", mean=0.6))
+
+
+def test_a_gap_that_is_no_difference_is_refused(whole_study: StudyResults) -> None:
+    same = next(row.same_folds for row in whole_study.rows if row.name == "PET, skeleton")
+    assert same is not None
+    with pytest.raises(
+        StorageError, match=r"'PET, skeleton', tuned on its test folds: a gap of 0.5 that is not the"
+    ):
+        check_results(broken_row(whole_study, "PET, skeleton", same_folds=same.model_copy(update={"gap": 0.5})))
+    with pytest.raises(StorageError, match="tuned on its test folds: a mean that is not that of its folds"):
+        check_results(
+            broken_row(whole_study, "PET, skeleton", same_folds=same.model_copy(update={"mean": 0.9, "gap": None}))
+        )
+
+
+def test_a_protocol_beside_itself_is_refused(whole_study: StudyResults) -> None:
+    with pytest.raises(StorageError, match="'PET, skeleton': not tuned, and beside that not tuned"):
+        check_results(broken_row(whole_study, "PET, skeleton", protocol="fixed"))
+
+
+def test_rows_with_their_own_settings_stand_beside(whole_study: StudyResults) -> None:
+    table = all_tables(whole_study)["protocols"]
+    assert [column.title for column in table.columns][-2:] == ["c, not tuned", "Difference"]
+    assert {line[-1] for line in table.rows} == {"-0.010"}
+    rows = [row.model_copy(update={"same_folds": None}) for row in whole_study.rows]
+    table = all_tables(whole_study.model_copy(update={"rows": rows}))["protocols"]
+    assert len(table.columns) == 6
+    assert protocols.GAP not in table.notes
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"row": "nobody"}, "no such row as 'nobody'"),
+        ({"pruned": 86}, "86 trials pruned of 85"),
+        ({"space": []}, "which were not looked for"),
+    ],
+)
+def test_searches_of_nothing_are_refused(whole_study: StudyResults, changes: dict[str, Any], said: str) -> None:
+    first, *others = whole_study.searches
+    with pytest.raises(StorageError, match=said):
+        check_results(whole_study.model_copy(update={"searches": [first.model_copy(update=changes), *others]}))

@@ -1,0 +1,163 @@
+"""Analyses beside the main one are printed as saved, hidden where absent, and refused where they contradict it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_reader import Page
+from whole_grid import whole_audit
+
+from engram.errors import StorageError
+from engram.evaluation.audit_records import Audit
+from engram.evaluation.results import StudyResults
+from engram.report.audit_section import ANOTHER
+from engram.report.consistency import check_results
+from engram.report.methods import methods
+from engram.report.page import write_report
+from engram.report.tables import all_tables
+
+PARTS = ("repeated", "permutation_null", "missingness", "missing_variables")
+
+
+def page_of(results: StudyResults, folder: Path, audit: Audit | None = None) -> Page:
+    return Page(write_report(results, folder, audit=audit).read_text(encoding="utf-8"))
+
+
+def test_each_analysis_is_a_table_as_saved(whole_study: StudyResults, tmp_path: Path) -> None:
+    section = page_of(whole_study, tmp_path).sections["sensitivity"]
+    repeated, null, missingness, variables = section.tables
+    main = {row.name: row.mean for row in whole_study.rows}
+    assert [line[0] for line in repeated[1:]] == ["Clinical, DeepSurv", "Clinical, ridge Cox", "R-ISS alone"]
+    assert repeated[1][1:3] == ["3", f"{main['Clinical, DeepSurv']:.3f}"]
+    assert null[1] == [
+        "Clinical, ridge Cox",
+        f"{main['Clinical, ridge Cox']:.3f}",
+        "200",
+        "0.501",
+        "0.441 to 0.560",
+        "0.005",
+    ]
+    assert missingness[2] == [
+        "Clinical, ridge Cox",
+        "multiple imputation",
+        "227",
+        "160",
+        "20",
+        "0.650",
+        "-0.003",
+        "0.004",
+    ]
+    assert missingness[4][-1] == "not run: fold 2 has no event left"
+    assert variables[1:] == [["iss", "58", "25.6 %", "78.0 %", "68.0 %"]]
+    assert "it is no standard error of the c-index" in section.text
+    assert all((tmp_path / "tables" / f"{name}.csv").is_file() for name in PARTS)
+
+
+def test_results_without_them_have_no_section(
+    whole_study: StudyResults, synthetic_demo: StudyResults, tmp_path: Path
+) -> None:
+    write_report(whole_study, tmp_path, audit=whole_audit(whole_study))
+    page = page_of(synthetic_demo, tmp_path)
+    assert not {"sensitivity", "audit", "tuning", "ablations"} & page.sections.keys()
+    assert not {f"{name}.csv" for name in (*PARTS, "audit")} & {
+        path.name for path in (tmp_path / "tables").iterdir()
+    }
+    assert not (tmp_path / "tables" / "tuning.xlsx").exists()
+
+
+def test_the_stage_is_a_benchmark_of_its_own(whole_study: StudyResults, tmp_path: Path) -> None:
+    section = page_of(whole_study, tmp_path).sections["clinical-model"]
+    assert "What images add to the stage alone (iss)" in section.text
+    assert section.tables[1][1] == ["PET, spine_dilated", "9.10", "0.003", "0.020", "41.0 %"]
+    assert "a Cox model of iss alone" in section.text
+
+
+def splits_of(results: StudyResults, **changes: Any) -> StudyResults:
+    assert results.splits is not None
+    return results.model_copy(update={"splits": results.splits.model_copy(update=changes)})
+
+
+def test_folds_by_site_are_told(whole_study: StudyResults, tmp_path: Path) -> None:
+    section = page_of(whole_study, tmp_path).sections["folds"]
+    assert "no 'site' both trains and tests" in section.text
+    lines = {line[0]: line[1:] for line in section.tables[0]}
+    assert lines["Held out"] == ["sites A, C", "site B", "site D", "sites E, F", "site G"]
+    assert lines["Training patients"] == ["181", "181", "182", "182", "182"]
+    assert "stratified by event and time" not in " ".join(methods(whole_study))
+
+
+def test_patients_are_described_site_by_site(whole_study: StudyResults, tmp_path: Path) -> None:
+    section = page_of(whole_study, tmp_path).sections["cohort"]
+    assert "The same patients by site" in section.text
+    by_site = section.tables[1]
+    assert by_site[0] == ["Characteristic", "Level", "A", "B"]
+    assert by_site[1:3] == [["Patients", "", "120", "107"], ["PFS", "event", "90 (75.0 %)", "70 (65.4 %)"]]
+    assert len(by_site) == 3 + len(whole_study.cohort.characteristics)
+
+
+def test_windows_of_time_say_who_never_tests(whole_study: StudyResults) -> None:
+    cohort = whole_study.cohort.model_copy(update={"n": 300})
+    results = splits_of(whole_study, kind="temporal", column="year").model_copy(update={"cohort": cohort})
+    text = " ".join(methods(results))
+    assert "The 73 patients of the first window never test; 227 do" in text
+    assert "the corrected p is approximate" in text
+
+
+def test_stratified_folds_are_told_as_before(whole_study: StudyResults, synthetic_demo: StudyResults) -> None:
+    results = splits_of(whole_study, kind="stratified", column=None, test=[])
+    said = "Every row was measured on the same 5 test folds, stratified by event and time (seed 7)."
+    assert said in " ".join(methods(results))
+    assert said in " ".join(methods(synthetic_demo))
+    assert "Held out" not in {line[0] for line in all_tables(results)["folds"].rows}
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "said"),
+    [
+        ("repeated", {"row": "nobody"}, "repeated: no such row as 'nobody'"),
+        ("repeated", {"mean": 0.9}, "a mean of 0.9 that is not that of its repeats"),
+        ("permutation_null", {"row": "nobody"}, "permutation null: no such row"),
+        ("missingness", {"row": "nobody"}, "missingness: no such row"),
+        ("incremental_over_stage", {"row": "nobody"}, "over the stage: no such row"),
+    ],
+)
+def test_contradictions_are_refused(
+    whole_study: StudyResults, part: str, change: dict[str, Any], said: str
+) -> None:
+    first, *others = getattr(whole_study, part)
+    with pytest.raises(StorageError, match=said):
+        check_results(whole_study.model_copy(update={part: [first.model_copy(update=change), *others]}))
+
+
+def test_splits_that_are_not_those_of_the_folds_are_refused(whole_study: StudyResults) -> None:
+    with pytest.raises(StorageError, match="200 patients test, but the folds hold 227"):
+        check_results(splits_of(whole_study, tested=200))
+    with pytest.raises(StorageError, match="1 names of what is held out"):
+        check_results(splits_of(whole_study, test=["site A"]))
+
+
+def test_an_audit_is_shown_check_by_check(whole_study: StudyResults, tmp_path: Path) -> None:
+    section = page_of(whole_study, tmp_path, whole_audit(whole_study)).sections["audit"]
+    assert "No leak found: 2 of 2 checks passed." in section.text
+    assert "is no proof that there is none" in section.text
+    checks, permuted = section.tables
+    assert [line[2] for line in checks[1:]] == ["passed", "passed", "to know"]
+    assert permuted[1] == ["Clinical, ridge Cox", "3", "0.503", "0.450 to 0.550"]
+    assert (tmp_path / "tables" / "audit.csv").is_file()
+
+
+def test_a_leak_is_said_in_plain_words(whole_study: StudyResults, tmp_path: Path) -> None:
+    section = page_of(whole_study, tmp_path, whole_audit(whole_study, leaks=True)).sections["audit"]
+    assert "1 of 2 checks failed: do not believe these results." in section.text
+    assert section.tables[0][1][2] == "FAILED"
+
+
+def test_an_audit_of_other_data_vouches_for_nothing(whole_study: StudyResults, tmp_path: Path) -> None:
+    audit = whole_audit(whole_study)
+    other = audit.model_copy(update={"hashes": audit.hashes.model_copy(update={"manifest": "0" * 64})})
+    section = page_of(whole_study, tmp_path, other).sections["audit"]
+    assert ANOTHER in section.text
+    assert "passed" not in section.text
+    assert section.tables == []
