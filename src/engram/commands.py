@@ -9,6 +9,7 @@ import typer
 
 from engram import __version__
 from engram.command_options import Study, Workers
+from engram.commands_audit import audit
 from engram.commands_dicom import dicom_app
 from engram.commands_init import init
 from engram.commands_radiomics import radiomics
@@ -32,6 +33,7 @@ app.command()(radiomics)
 app.add_typer(store_app, name="store")
 app.add_typer(weights_app, name="weights")
 app.command()(init)
+app.command()(audit)
 app.add_typer(dicom_app, name="dicom")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -215,8 +215,13 @@ def load_config(path: Path) -> StudyConfig:
         raise ConfigError(f"{path}: a study file is a mapping of fields (name, manifest, outcome, ...)")
     if "folder" in raw:
         raise ConfigError(f"{path}: 'folder' is not a field; paths start at the study file's own folder")
+    return checked_config({**raw, "folder": path.resolve().parent}, str(path))
+
+
+def checked_config(fields: dict[str, Any], source: str) -> StudyConfig:
+    """A study from its fields. source: named in the ConfigError that lists every wrong one."""
     try:
-        return StudyConfig.model_validate({**raw, "folder": path.resolve().parent})
+        return StudyConfig.model_validate(fields)
     except ValidationError as error:
         lines = [f"  - {line}" for line in in_words(error, _SECTIONS)]
-        raise ConfigError(f"{path}: {len(lines)} problem(s)\n" + "\n".join(lines)) from error
+        raise ConfigError(f"{source}: {len(lines)} problem(s)\n" + "\n".join(lines)) from error

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from engram.arrays import (
+    checked_embedding,
+    checked_ids,
+    checked_outcome,
+    covariate_columns,
+    declared_covariates,
+    in_order_of_ids,
+    one_for_each,
+)
+from engram.config import Covariate
 from engram.config_embedding import ReadOutName
+from engram.errors import ConfigError
 from engram.outcome import SurvivalOutcome
 
 # What a patient's embedding is: memory entries, which a CNN reads as maps, or a vector of numbers.
-MAP_READOUTS: Final[tuple[ReadOutName, ...]] = ("final", "volume_map")
+OWN_MAP: Final = "map"  # maps of the user's own, which no reading of ours made
+OWN_VECTOR: Final = "vector"  # and vectors
+OWN: Final = (OWN_MAP, OWN_VECTOR)
+NOWHERE: Final = "-"  # their region
+MAP_READOUTS: Final[tuple[str, ...]] = ("final", "volume_map", OWN_MAP)
 VECTOR_READOUTS: Final[tuple[ReadOutName, ...]] = tuple(
     name for name in get_args(ReadOutName) if name not in MAP_READOUTS
 )
@@ -24,13 +39,14 @@ PET_NUMBERS: Final = (
 RADIOMICS: Final = "radiomics"  # IBSI features of a region, made by another tool: a vector
 ENCODERS: Final = ("resnet50", "vit", "hiera")  # image encoders without a memory, pooled inside the region: vectors
 BASELINES: Final = (PET_NUMBERS, RADIOMICS, *ENCODERS)
-READOUTS: Final = (*MAP_READOUTS, *VECTOR_READOUTS, *BASELINES)
+READOUTS: Final = (*MAP_READOUTS, *VECTOR_READOUTS, *BASELINES, OWN_VECTOR)
+_NO_NAMES: Final = frozenset({"clinical", NOWHERE, *READOUTS})
 
 
 class EmbeddingKey(NamedTuple):
     """Names one embedding of every patient."""
 
-    modality: str  # "PET" or "CT"
+    modality: str  # "PET" or "CT", or the name of an embedding of the user's
     roi: str
     readout: str = "final"  # one of READOUTS
 
@@ -47,11 +63,13 @@ class PatientFeatures:
     embeddings: for each key, in the order of `ids`: float32 (n, entries, channels, height, width) for a map
     read-out, (n, p) for a vector read-out (NaN: the patient has no such region, or number; `regions` and
     `pet_numbers` only).
+    declared: what each covariate is, where it was said together with the data; elsewhere the study file says it.
     """
 
     ids: tuple[str, ...]
     covariates: pd.DataFrame
     embeddings: Mapping[EmbeddingKey, FloatArray] = field(default_factory=dict)
+    declared: Mapping[str, Covariate] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.ids)
@@ -71,6 +89,7 @@ class PatientFeatures:
             tuple(self.ids[i] for i in index),
             self.covariates.iloc[index].reset_index(drop=True).copy(),
             {key: array[index] for key, array in self.embeddings.items()},
+            self.declared,
         )
 
 
@@ -114,3 +133,51 @@ class StudyTable:
         groups = None if self.groups is None else tuple(self.groups[i] for i in chosen)
         order = None if self.order is None else tuple(self.order[i] for i in chosen)
         return StudyTable(self.features.subset(chosen), self.outcome.subset(chosen), groups, order)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        ids: Sequence[object],
+        covariates: pd.DataFrame | None = None,
+        outcome: SurvivalOutcome | npt.NDArray[Any] | None = None,
+        embeddings: Mapping[str | EmbeddingKey, Any] | None = None,
+        *,
+        time: Any = None,
+        event: Any = None,
+        unit: str | None = None,
+        kinds: Mapping[str, Covariate] | None = None,
+        groups: Sequence[object] | None = None,
+        order: Sequence[float] | None = None,
+    ) -> StudyTable:
+        """A table from what is in memory; everything in the order of `ids`.
+
+        covariates: one row a patient, NaN or None where missing; kinds: what its columns are, see
+        `engram.arrays.declared_covariates`. outcome: a SurvivalOutcome, or a structured array (event, time) with
+        `unit`; or give time (greater than zero), event (1 where it was observed) and unit (days, weeks, months or
+        years). embeddings: by a name of yours or by an EmbeddingKey, numbers (n, p), or maps (n, h, w) or
+        (n, entries, channels, h, w); kept as float32. groups, order: for splits by site or time, see StudyTable.
+        Raises ConfigError, or the PatientError of whoever has a value that cannot be used.
+        """
+        known = checked_ids(ids)
+        frame = pd.DataFrame(index=range(len(known))) if covariates is None else covariates
+        in_order_of_ids("covariates", frame, known)
+        declared = declared_covariates(frame, kinds or {})
+        frame = covariate_columns(frame, declared)
+        found = dict(_named(name, array, known) for name, array in (embeddings or {}).items())
+        what = checked_outcome(known, outcome, time=time, event=event, unit=unit)
+        sites = None if groups is None else one_for_each("groups", groups, known, str)
+        times = None if order is None else one_for_each("order", order, known, float)
+        return cls(PatientFeatures(known, frame, found, declared), what, sites, times)
+
+
+def _named(name: str | EmbeddingKey, array: Any, ids: Sequence[str]) -> tuple[EmbeddingKey, FloatArray]:
+    """An embedding under its key: the one given, or one of the user's own."""
+    if isinstance(name, EmbeddingKey):
+        return name, np.asarray(array, dtype=np.float32)
+    if name != name.strip() or not name or name.lower() in _NO_NAMES or set(name) & set("+,."):
+        raise ConfigError(
+            f"embedding '{name}': not a name for it. Take one without '+', ',' and '.' that is none of "
+            f"{', '.join(sorted(_NO_NAMES))}."
+        )
+    found = checked_embedding(name, array, ids)
+    return EmbeddingKey(name, NOWHERE, OWN_MAP if found.ndim == 5 else OWN_VECTOR), found

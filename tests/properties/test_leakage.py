@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from engram.config import StudyConfig
 from engram.evaluation import fold_fit
+from engram.evaluation.fingerprint import parts
 from engram.evaluation.fold_fit import fit_fold, visible
 from engram.evaluation.folds import stratified_folds
 from engram.evaluation.rows import rows_of
@@ -143,25 +144,9 @@ def artefacts(table, spec, fold=FOLD):
         patch.setattr(fold_fit, "fit_model", keep)
         result = fit_fold(table, spec, fold, CONFIG)
     (model,) = models
-    preprocess, survival = model.pipeline.named_steps.values()
-    inputs = preprocess.transform(visible(PROBES, spec))
-    found = {"probes": model.predict(visible(PROBES, spec)), "train": result.train_risk}
-    found |= {f"image {m}": image for m, image in inputs.images.items()}
-    if spec.fusion == "gate":
-        found["gate"] = model.gate(visible(PROBES, spec))
-    found |= {f"mean {m}": s.mean for m, s in preprocess.maps_.items()}
-    found |= {f"sd {m}": np.array(s.sd) for m, s in preprocess.maps_.items()}
-    found |= {f"vectors {m}": vectors for m, vectors in inputs.vectors.items()}
-    for m, components in preprocess.vectors_.items():
-        found |= {f"{name} of {m}": np.asarray(value) for name, value in vars(components).items()}
-    found |= {} if inputs.clinical is None else {"clinical": inputs.clinical, "kept": preprocess.kept_}
-    if hasattr(survival, "fitted_"):
-        nets = enumerate(survival.fitted_.nets)
-        found |= {f"{k} {name}": value.numpy() for k, net in nets for name, value in net.state_dict().items()}
-        found["epochs"] = np.array(survival.fitted_.epochs)
-    else:
-        found["coefficients"] = survival.cox_.coefficients
-    return found | {"notes": np.array(model.notes)}, result
+    inputs = model.pipeline[:-1].transform(visible(PROBES, spec))
+    found = {"probes": model.predict(visible(PROBES, spec)), "train": result.train_risk, "inputs": parts(inputs)}
+    return found | {"pipeline": parts(model.pipeline), "notes": np.array(model.notes)}, result
 
 
 REFERENCE = {}

@@ -33,7 +33,16 @@ Value = TypeVar("Value")
 _CODE = ("heads", "survival", "outcome.py", "table.py", "config.py", "config_models.py")
 _DECIDES_NO_RISK = {"folds", "seed", "times_months", "horizon_months"}  # the first two by themselves
 _DECIDES_NO_RISK |= {"splits", "group", "order", "first_window", "repeats", "repeat_rows"}  # nor do these
-_CODE_HERE = ("covariates.py", "preprocess.py", "maps.py", "vectors.py", "models.py", "fold_fit.py", "transport.py")
+_CODE_HERE = (
+    "covariates.py",
+    "preprocess.py",
+    "maps.py",
+    "vectors.py",
+    "models.py",
+    "fold_fit.py",
+    "transport.py",
+    "fingerprint.py",
+)
 
 
 @dataclass(frozen=True)
@@ -182,6 +191,7 @@ def _as_json(risks: FoldRisks) -> dict[str, Any]:
         "train_risk": risks.train_risk.tolist(),
         "notes": list(risks.notes),
         "gate": None if risks.gate is None else risks.gate.tolist(),
+        "fingerprint": risks.fingerprint,
     }
 
 
@@ -192,14 +202,14 @@ def _read(path: Path, *, n_test: int, n_train: int) -> FoldRisks | None:
     try:
         stored = read_json(path)
         test, train = (np.asarray(stored[name], dtype=np.float64) for name in ("test_risk", "train_risk"))
-        notes = tuple(str(note) for note in stored["notes"])
+        notes, made = tuple(str(note) for note in stored["notes"]), str(stored["fingerprint"])
         gate = None if stored["gate"] is None else np.asarray(stored["gate"], dtype=np.float64)
     except (StorageError, KeyError, TypeError, ValueError):
         return None
     whole = test.shape == (n_test,) and train.shape == (n_train,)
     whole = whole and (gate is None or gate.shape == (n_test,))
     numbers = np.r_[test, train, [] if gate is None else gate]
-    return FoldRisks(test, train, notes, gate) if whole and np.isfinite(numbers).all() else None
+    return FoldRisks(test, train, notes, gate, made) if whole and np.isfinite(numbers).all() else None
 
 
 def fold_outcomes(table: StudyTable, folds: Sequence[Fold]) -> list[SurvivalOutcome]:

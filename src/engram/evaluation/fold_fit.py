@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from engram.config import StudyConfig
 from engram.errors import CohortError
+from engram.evaluation.fingerprint import fingerprint
 from engram.evaluation.preprocess import build_pipeline, keys_of, seen_covariates
 from engram.evaluation.rows import DEEPSURV, GATE, RowSpec
 from engram.evaluation.trials import Judged
@@ -45,13 +46,15 @@ class FittedModel:
 class FoldRisks:
     """Risks of the test and of the training patients of a fold, each in the order of the fold's index.
 
-    gate: share of PET in the mixture of each test patient; None where the row has no gate.
+    gate: share of PET in the mixture of each test patient; None where the row has no gate. fingerprint: of the
+    fitted pipeline with its settings, bit for bit.
     """
 
     test_risk: RiskArray
     train_risk: RiskArray
     notes: tuple[str, ...]
     gate: RiskArray | None = None
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class FoldResult:
     c_index: float | None
     notes: tuple[str, ...]
     gate: RiskArray | None = None
+    fingerprint: str = ""
 
 
 def job_seed(seed: int, row: str, fold: int) -> int:
@@ -101,11 +105,13 @@ def fold_risks(
 ) -> FoldRisks:
     """Fit on `training`, then predict both. `test` has no outcome in it. epochs: as of `fit_model`."""
     model = fit_model(training, spec, config, seed=seed, epochs=epochs)
+    made = fingerprint(model.pipeline)  # before it sees a test patient
     seen, shown = visible(training.features, spec), visible(test, spec)
     train_risk, test_risk = model.predict(seen), model.predict(shown)
     if not (np.isfinite(test_risk).all() and np.isfinite(train_risk).all()):
         raise CohortError(DIVERGED)
-    return FoldRisks(test_risk, train_risk, model.notes, model.gate(shown) if spec.fusion == GATE else None)
+    gate = model.gate(shown) if spec.fusion == GATE else None
+    return FoldRisks(test_risk, train_risk, model.notes, gate, made)
 
 
 def validated(
@@ -117,13 +123,13 @@ def validated(
     """
     if harrell_c(np.zeros(len(validation)), validation.outcome) is None:
         return Judged(None)
-    pipeline = build_pipeline(spec, config, seed=seed)
+    pipeline, y = build_pipeline(spec, config, seed=seed), training.outcome.to_structured()
     seen, shown = visible(training.features, spec), visible(validation.features, spec)
     try:
         if spec.survival != DEEPSURV:
-            epochs, risk = None, pipeline.fit(seen, training.outcome.to_structured()).predict(shown)
+            epochs, risk = None, pipeline.fit(seen, y).predict(shown)
         else:
-            preprocess, model = pipeline.named_steps["preprocess"].fit(seen), pipeline.named_steps["survival"]
+            preprocess, model = pipeline.named_steps["preprocess"].fit(seen, y), pipeline.named_steps["survival"]
             parts = preprocess.transform(seen), training.outcome, preprocess.transform(shown), validation.outcome
             found = best_epochs_and_risk(*parts, config.training, seed, design=model.design)
             if found is None:
@@ -139,7 +145,7 @@ def validated(
 def scored(risks: FoldRisks, table: StudyTable, fold: Fold) -> FoldResult:
     """Add the c-index on the test patients: the first and only look at their outcomes."""
     c_index = harrell_c(risks.test_risk, table.outcome.subset(fold.test_index))
-    return FoldResult(risks.test_risk, risks.train_risk, c_index, risks.notes, risks.gate)
+    return FoldResult(risks.test_risk, risks.train_risk, c_index, risks.notes, risks.gate, risks.fingerprint)
 
 
 def fit_fold(table: StudyTable, spec: RowSpec, fold: Fold, config: StudyConfig, *, number: int = 0) -> FoldResult:

@@ -137,8 +137,8 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         if not self.kept_.any():
             raise CohortError(
                 f"no covariate is left for the {len(features)} training patients: {'; '.join(self.notes_)}. "
-                "Raise evaluation.max_missing, or leave 'clinical' and 'multimodal' out of models.families (or unset "
-                "models.stage, for the row of the stage alone)."
+                "Raise evaluation.max_missing, or leave out 'clinical' and 'multimodal' (models.families), or the row "
+                "of the stage alone (models.stage)."
             )
 
     def _fit_vectors(self, features: PatientFeatures, key: EmbeddingKey, y: Any) -> Components | Scaled | Selected:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from engram.config import StudyConfig
-from engram.config_models import Baseline, Family, FusionName, Head, Modality, Origin, VectorModel
+from engram.config_models import Baseline, Family, FusionName, Head, Origin, VectorModel
 from engram.errors import ConfigError
 from engram.table import MAP_READOUTS, PET_NUMBERS
 
@@ -34,7 +34,7 @@ class RowSpec:
 
     name: str
     family: Family
-    modality: Origin | None
+    modality: Origin | str | None  # a text: names of embeddings of the user
     roi: str
     readout: str
     head: str
@@ -43,7 +43,7 @@ class RowSpec:
     stage: str | None = None
 
     @property
-    def modalities(self) -> tuple[Modality, ...]:
+    def modalities(self) -> tuple[str, ...]:
         """The images that the model sees, in the order in which they are fused."""
         if self.modality is None:
             return ()

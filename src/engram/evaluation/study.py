@@ -85,16 +85,18 @@ def evaluate_study(
     cache_dir: Path,
     progress: Progress | None = None,
     absent: Mapping[EmbeddingKey, str] | None = None,
+    specs: Sequence[RowSpec] | None = None,
     say: Say | None = None,
 ) -> Evaluation:
-    """Cross-validate every row that the study file asks for, under each protocol of `tuning`.
+    """Cross-validate every row that the study file asks for, or `specs` where they are given, under each protocol
+    of `tuning`.
 
     truth: true log-hazards (n rows, in the table's order; columns clinical, imaging, total) of a synthetic cohort,
     only compared with, never learned from. encoder: name of the frozen model, for the tables. absent: why the table
     lacks an embedding; rows that read it are not run, and say so. say: is told what begins.
     Raises CohortError, ConfigError, PatientError, StorageError.
     """
-    asked = rows_of(config)
+    asked = rows_of(config) if specs is None else tuple(specs)
     reasons = _reasons(asked, absent or {})
     specs = [spec for spec in asked if spec.name not in reasons]
     check_truth(truth, len(table))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import pandas as pd
 
@@ -31,10 +31,19 @@ from engram.pipeline.folders import RunFolder
 from engram.pipeline.quality import StudyQuality, load_quality, summarise_quality, write_quality
 from engram.pipeline.radiomics_table import load_radiomics
 from engram.pipeline.regional_pet import load_regional_pet
-from engram.pipeline.study_table import entries_of, study_table
+from engram.pipeline.study_table import AssembledTable, entries_of, study_table
 from engram.provenance import library_versions, python_version
 from engram.roi.words import in_words
 from engram.table import PET_NUMBERS
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is evaluated: the cohort, its embeddings (None without images), and its study table."""
+
+    cohort: Cohort
+    embedded: Embedded | None
+    assembled: AssembledTable
 
 
 def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyResults:
@@ -44,17 +53,8 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
     files as 'engram embed' and 'engram check' last saw them, and of the same bytes where rows read both. A file
     that was replaced since is seen by the next 'engram check' alone.
     """
-    folder = RunFolder.of(config)
-    cohort = read_manifest(config)
-    embedded = None
-    if config.images is not None:
-        embedded = load_embedded(config, cohort.digest)
-        cohort = cohort.exclude(_imaging_errors(embedded, cohort))
-    check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
-    measured = load_regional_pet(config, cohort.digest) if _reads_pet_numbers(config) else None
-    ids = [record.patient_id for record in cohort.records]
-    radiomics = load_radiomics(config, ids, embedded.digests if embedded is not None else None)
-    assembled = study_table(config, cohort.records, embedded, measured, radiomics)
+    folder, inputs = RunFolder.of(config), study_inputs(config)
+    cohort, embedded, assembled = inputs.cohort, inputs.embedded, inputs.assembled
     with console.stage("Cross-validating") as progress:
         evaluation = evaluate_study(
             assembled.table,
@@ -64,7 +64,7 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
             workers=workers,
             cache_dir=folder.folds,
             progress=progress,
-            absent=features.absent,
+            absent=assembled.absent,
             say=console.say if config.tuning.protocols != ("fixed",) else None,
         )
     studies = load_quality(config, cohort.records, embedded) if embedded is not None else []
@@ -79,6 +79,21 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
         write_text(folder.tuning_trials, evaluation.trials.to_csv(index=False, lineterminator="\n"))
     save_results(results, folder.results)
     return results
+
+
+def study_inputs(config: StudyConfig) -> Inputs:
+    """The cohort and its study table, from the manifest and what earlier stages have kept. Raises as `evaluate`."""
+    cohort = read_manifest(config)
+    embedded = None
+    if config.images is not None:
+        embedded = load_embedded(config, cohort.digest)
+        cohort = cohort.exclude(_imaging_errors(embedded, cohort))
+    check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
+    measured = load_regional_pet(config, cohort.digest) if _reads_pet_numbers(config) else None
+    ids = [record.patient_id for record in cohort.records]
+    radiomics = load_radiomics(config, ids, embedded.digests if embedded is not None else None)
+    assembled = study_table(config, cohort.records, embedded, measured, radiomics)
+    return Inputs(cohort, embedded, assembled)
 
 
 def _reads_pet_numbers(config: StudyConfig) -> bool:
@@ -138,14 +153,17 @@ def _padding_warning(padded: int, entries: int) -> list[str]:
     ]
 
 
+def study_digest(config: StudyConfig) -> str:
+    """SHA-256 (hex) of the content of a study file, less folders, which differ between machines."""
+    return digest(config.model_dump(mode="json", exclude={"folder", "output", "store", "manifest", "report"}))
+
+
 def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) -> Provenance:
-    # Folders and workers differ between machines; they decide no number.
-    study = config.model_dump(mode="json", exclude={"folder", "output", "store", "manifest", "report"})
     return Provenance(
         engram=__version__,
         python=python_version(),
         libraries=library_versions(),
-        study_digest=digest(study),
+        study_digest=study_digest(config),
         manifest_digest=cohort.digest,
         weights=embedded.weights if embedded else None,
         weights_digest=embedded.weights_digest if embedded else None,

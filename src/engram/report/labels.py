@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from engram.evaluation.results import Provenance, RiskGroups, RowResult, StudyResults
 from engram.report.formats import or_dash
-from engram.table import BASELINES, PET_NUMBERS, RADIOMICS
+from engram.table import BASELINES, OWN, OWN_MAP, OWN_VECTOR, PET_NUMBERS, RADIOMICS
 
 UNTRAINED = "Untrained weights"
 UNTRAINED_MEANING = (
@@ -111,6 +111,8 @@ READ_OUTS = {
     "resnet50": "features of ResNet-50 inside the region, a baseline without a memory",
     "vit": "features of ViT inside the region, a baseline without a memory",
     "hiera": "features of the model's image encoder alone inside the region, a baseline without a memory",
+    OWN_VECTOR: "numbers that were given for each patient, whatever made them",
+    OWN_MAP: "maps that were given for each patient, whatever made them",
 }
 _OF_THE_MODEL = "hiera"  # the baseline that is a part of the frozen model, and untrained where that is
 AREA_OF_THE_PROMPT = "The prompt being a mask, the drawn area of a prompted slice is that of the region itself."
@@ -145,7 +147,7 @@ def _verified(row: RowResult, made: Provenance) -> bool:
 
 def reads_memory(row: RowResult) -> bool:
     """Whether the row looks at the memory of the frozen model: no clinical row does, and no baseline."""
-    return row.family != "clinical" and row.readout not in BASELINES
+    return row.family != "clinical" and row.readout not in (*BASELINES, *OWN)
 
 
 def reads_model(row: RowResult) -> bool:

@@ -84,7 +84,7 @@ def test_a_damaged_result_is_made_again(study, tmp_path, damage):
 def test_kept_results_hold_no_outcome(study, tmp_path):
     run(study, tmp_path, specs=study[1][:1])
     for file in tmp_path.glob("*.json"):
-        assert set(json.loads(file.read_text())) == {"test_risk", "train_risk", "notes", "gate"}
+        assert set(json.loads(file.read_text())) == {"test_risk", "train_risk", "notes", "gate", "fingerprint"}
 
 
 def changed(table, **fields):

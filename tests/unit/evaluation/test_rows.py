@@ -1,11 +1,13 @@
 """Which rows a study file gives."""
 
+from typing import get_args
+
 import pytest
 
+from engram.config_embedding import ReadOutName
 from engram.errors import ConfigError
 from engram.evaluation.preprocess import keys_of
 from engram.evaluation.rows import rows_of
-from engram.table import MAP_READOUTS, VECTOR_READOUTS
 
 
 def test_all_rows_of_two_regions(make_config):
@@ -61,7 +63,7 @@ def test_rows_of_other_read_outs_follow_and_leave_the_names_of_the_paper_s_as_th
 def test_maps_go_to_the_cnn_and_vectors_to_ridge_cox(make_config):
     config = make_config(
         images={"labels": "bones", "label_scheme": "totalsegmentator-2/total"},
-        embedding={"readouts": [*MAP_READOUTS, *VECTOR_READOUTS]},
+        embedding={"readouts": list(get_args(ReadOutName))},
     )
     rows = rows_of(config)
     assert len(rows) == 2 + 8 * 6

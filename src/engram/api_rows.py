@@ -1,0 +1,180 @@
+"""Rows as a user declares them in Python: what a model sees, and what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import get_args
+
+from engram.config_models import Family, FusionName, Head
+from engram.errors import ConfigError
+from engram.evaluation.rows import AVERAGING, DEEPSURV, FINAL, NONE, PCA, RIDGE_COX, RowSpec
+from engram.table import MAP_READOUTS, OWN, EmbeddingKey, PatientFeatures
+
+CLINICAL = "clinical"
+MODELS = (RIDGE_COX, DEEPSURV)
+HEADS: tuple[str, ...] = get_args(Head)
+FUSIONS: tuple[str, ...] = get_args(FusionName)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model to be measured.
+
+    sees: "clinical" for the covariates, and embeddings by name or EmbeddingKey. model: "ridge Cox", which is the
+    default for covariates and vectors, or "DeepSurv", the default for maps. head: what makes a vector of an
+    embedding; "PCA" for vectors and, by default, where ridge Cox reads maps; "averaging" or another for maps.
+    fusion: of two embeddings of maps: "concatenation" or "gate". name: printed, and part of the row's seed.
+    """
+
+    sees: tuple[str | EmbeddingKey, ...]
+    model: str | None = None
+    head: str | None = None
+    fusion: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class OwnRow(RowSpec):
+    """A row that sees embeddings of the user's own. names: theirs, in the order in which they are fused."""
+
+    names: tuple[str, ...] = ()
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The embeddings that the model sees."""
+        return self.names
+
+
+def specs_of(rows: Sequence[Row | str] | None, features: PatientFeatures) -> tuple[RowSpec, ...]:
+    """The rows, checked against what the table has; all of them, each embedding by itself, for None.
+
+    A text is what a row sees, joined by ' + ', then model, head or fusion after ', ': "mine + clinical, DeepSurv".
+    Raises ConfigError naming what is not there and what there is, and rows of one name.
+    """
+    known = named_embeddings(features)
+    wanted = _all_rows(known, clinical=bool(features.declared)) if rows is None else list(rows)
+    if isinstance(rows, str) or not wanted:
+        raise ConfigError(f"rows: expected a list of rows, such as ['clinical'], got {rows!r}.")
+    specs = [_spec(_parsed(row) if isinstance(row, str) else row, known, features) for row in wanted]
+    names = [spec.name for spec in specs]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ConfigError(f"rows: two would be called '{twice[0]}'. Leave one out, or give one a name of its own.")
+    return tuple(specs)
+
+
+def named_embeddings(features: PatientFeatures) -> dict[str, EmbeddingKey]:
+    """Every embedding of the table by its name in rows: the user's, or as 'PET spine volume'."""
+    return {key.modality if key.readout in OWN else " ".join(key): key for key in features.embeddings}
+
+
+def _all_rows(known: Mapping[str, EmbeddingKey], *, clinical: bool) -> list[Row | str]:
+    found: list[Row | str] = [Row((CLINICAL,))] if clinical else []
+    found += [Row((name,)) for name in known]
+    return found + ([Row((name, CLINICAL)) for name in known] if clinical else [])
+
+
+def _parsed(text: str) -> Row:
+    """A row from text."""
+    seen, *rest = (part.strip() for part in text.split(","))
+    found: dict[str, str] = {}
+    for part in rest:
+        kind = next((k for k, of in (("model", MODELS), ("head", HEADS), ("fusion", FUSIONS)) if part in of), None)
+        if kind is None or kind in found:
+            raise ConfigError(
+                f"row '{text}': '{part}' after the comma; there one model ({', '.join(MODELS)}), one head "
+                f"({', '.join(HEADS)}) and one fusion ({', '.join(FUSIONS)}) may stand."
+            )
+        found[kind] = part
+    return Row(tuple(part.strip() for part in seen.split("+")), **found)
+
+
+def _spec(row: Row, known: Mapping[str, EmbeddingKey], features: PatientFeatures) -> RowSpec:
+    title = row.name or " + ".join(map(str, row.sees))
+    clinical, keys = _seen(row, title, known, features)
+    head, model = _model(row, title, keys)
+    fusion = _fusion(row, title, keys, head, parts=len(keys) + clinical)
+    family: Family = "clinical" if not keys else "multimodal" if clinical else "image"
+    seen = " + ".join([*(key.modality for key in keys), *[CLINICAL] * clinical])
+    name = row.name or _name(seen, keys, head, fusion, model)
+    if not keys:
+        return RowSpec(name, family, None, NONE, NONE, head, fusion, model)
+    first = keys[0]
+    if first.readout in OWN:
+        names = tuple(key.modality for key in keys)
+        return OwnRow(name, family, " + ".join(names), NONE, first.readout, head, fusion, model, names=names)
+    origin = "Combined" if len(keys) > 1 else first.modality
+    return RowSpec(name, family, origin, first.roi, first.readout, head, fusion, model)
+
+
+def _seen(
+    row: Row, title: str, known: Mapping[str, EmbeddingKey], features: PatientFeatures
+) -> tuple[bool, list[EmbeddingKey]]:
+    """Whether the row sees covariates, and its embeddings: PET before CT, else in the order given."""
+    names: dict[object, EmbeddingKey | None] = dict(known.items())
+    names.update((key, key) for key in known.values())
+    if features.declared:
+        names[CLINICAL] = None
+    strange = [] if isinstance(row.sees, str) else [one for one in row.sees if one not in names]
+    if strange or not row.sees or isinstance(row.sees, str):
+        raise ConfigError(f"row '{title}': {_no_such(strange, names)}")
+    if len(set(row.sees)) < len(row.sees):
+        raise ConfigError(f"row '{title}': it sees one thing twice. Name each once.")
+    keys = [key for key in (names[one] for one in row.sees) if key is not None]
+    if len({(key.roi, key.readout) for key in keys}) > 1 or len({key.modality for key in keys}) < len(keys):
+        raise ConfigError(
+            f"row '{title}': a row sees vectors or maps, all of them yours or all of one region and read-out. "
+            "Make a row for each, or hand them over under names of your own and in one form."
+        )
+    order = ("PET", "CT")
+    ours = bool(keys) and keys[0].readout not in OWN
+    return CLINICAL in row.sees, sorted(keys, key=lambda key: order.index(key.modality)) if ours else keys
+
+
+def _no_such(strange: Sequence[object], names: Iterable[object]) -> str:
+    there = [name for name in names if isinstance(name, str)]
+    listed = f"the table has {', '.join(there) or 'nothing to see'}"
+    if not strange:
+        return f"`sees` must be a tuple of names, such as ('{CLINICAL}',); {listed}."
+    near = get_close_matches(str(strange[0]), there, n=1)
+    meant = f" Did you mean '{near[0]}'?" if near else ""
+    return f"sees '{strange[0]}', which is not there; {listed}.{meant}"
+
+
+def _model(row: Row, title: str, keys: Sequence[EmbeddingKey]) -> tuple[str, str]:
+    """Head and survival model, with their defaults, or ConfigError where they do not go together."""
+    maps = bool(keys) and keys[0].readout in MAP_READOUTS
+    model = row.model or (DEEPSURV if maps and row.head != PCA else RIDGE_COX)
+    by_default = NONE if not keys else PCA if not maps or model == RIDGE_COX else AVERAGING
+    head = row.head or by_default
+    possible = [NONE] if not keys else [PCA] if not maps or model == RIDGE_COX else [h for h in HEADS if h != PCA]
+    if model not in MODELS:
+        raise ConfigError(f"row '{title}': no model '{model}'; there are {', '.join(MODELS)}.")
+    if head not in possible:
+        what = "covariates alone" if not keys else "maps" if maps else "vectors"
+        heads = "none" if possible == [NONE] else ", ".join(possible)
+        raise ConfigError(f"row '{title}': head '{head}' does not go with {what} and {model}; possible: {heads}.")
+    return head, model
+
+
+def _fusion(row: Row, title: str, keys: Sequence[EmbeddingKey], head: str, *, parts: int) -> str:
+    gate_possible = len(keys) == 2 and head not in (PCA, NONE)
+    if row.fusion not in (None, *FUSIONS) or (row.fusion == "gate" and not gate_possible):
+        raise ConfigError(
+            f"row '{title}': fusion '{row.fusion}' is not possible here; concatenation is, and a gate mixes two "
+            "embeddings of maps that DeepSurv reads."
+        )
+    return (row.fusion or "concatenation") if parts > 1 else NONE
+
+
+def _name(seen: str, keys: Sequence[EmbeddingKey], head: str, fusion: str, model: str) -> str:
+    """As rows of a study file are called: what is not the default is said."""
+    if not keys:
+        return f"Clinical, {model}"
+    first = keys[0]
+    maps = first.readout in MAP_READOUTS
+    place = [] if first.readout in OWN else [first.roi, *([] if first.readout == FINAL else [first.readout])]
+    said = [seen, *place, *([head] if maps and head != AVERAGING else []), *(["gate"] if fusion == "gate" else [])]
+    return ", ".join([*said, *([model] if not maps and model != RIDGE_COX else [])])

@@ -1,0 +1,169 @@
+"""The leakage audit of a user's own study, from the manifest to audit.json."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engram.config import StudyConfig
+from engram.evaluation.audit import (
+    Run,
+    cheap,
+    kinds_of,
+    order_check,
+    permutation_check,
+    permuted_rows,
+    planted_leak,
+    training_checks,
+)
+from engram.evaluation.audit_data import (
+    Duplicates,
+    data_digest,
+    duplicate_checks,
+    duplicates,
+    fold_check,
+    folds_digest,
+)
+from engram.evaluation.audit_records import Audit, AuditCheck, AuditHashes, PermutedRow, save_audit
+from engram.evaluation.cross_validate import code_digest, cross_validate
+from engram.evaluation.fold_fit import FoldResult
+from engram.evaluation.folds import drawn_folds, study_folds
+from engram.evaluation.preprocess import keys_of
+from engram.evaluation.rows import RowSpec, rows_of
+from engram.pipeline.console import Console
+from engram.pipeline.evaluate import Inputs, study_digest, study_inputs
+from engram.pipeline.folders import RunFolder
+from engram.survival.splits import Fold
+from engram.table import StudyTable
+
+QUICK_EPOCHS = 10  # what leaks, leaks in the first epochs ...
+QUICK_TRIALS = 2  # ... and with any settings
+_STATES = {True: "passed", False: "FAILED", None: "noted"}
+
+
+@dataclass(frozen=True)
+class Audited:
+    """audit: as saved at `path`. duplicates: who they are, which is not saved."""
+
+    audit: Audit
+    path: Path
+    duplicates: list[Duplicates]
+
+    @property
+    def lines(self) -> list[str]:
+        """For the terminal: every check, then the patients who come twice by their ids."""
+        said = [f"{_STATES[one.passed]}: {one.name}. {one.question}\n    {one.detail}" for one in self.audit.checks]
+        twins = [f"{', '.join(one.ids)}: {one.why}" for one in self.duplicates]
+        failed = [one.name for one in self.audit.failed]
+        last = f"{len(failed)} check(s) failed: {', '.join(failed)}." if failed else "No check failed."
+        return [*said, *twins, f"{last} Audit: {self.path}"]
+
+
+def audit_study(
+    config: StudyConfig, *, everything: bool, permutations: int, workers: int, console: Console
+) -> Audited:
+    """Audit the study and write audit.json. Raises as `engram.pipeline.evaluate.evaluate`.
+
+    everything: all rows on all folds, trained as in the study; by default one row of each kind on the first fold,
+    for a few epochs with one network.
+    """
+    inputs = study_inputs(config)
+    table = inputs.assembled.table
+    folds, again = study_folds(table, config.evaluation), study_folds(table, config.evaluation)
+    there = [spec for spec in rows_of(config) if set(keys_of(spec)) <= table.features.embeddings.keys()]
+    specs = there if everything else kinds_of(there)
+    fitted, alike = folds if everything else folds[:1], duplicates(table, folds)
+    work = _Work(_audited(config, everything=everything), workers)
+    with console.stage("Auditing") as tell:
+        checks: list[AuditCheck] = []
+        for number, check in enumerate(work.checks(table, specs, fitted), 1):
+            checks.append(check)
+            tell(number, work.stages + 1)
+        permuted = work.permuted(table, specs, permutations)
+        tell(work.stages + 1, work.stages + 1)
+    checks += [
+        permutation_check(permuted),
+        fold_check(folds, again, len(table)),
+        *duplicate_checks(alike, images=bool(table.features.embeddings)),
+    ]
+    audit = Audit(
+        study=config.name,
+        patients=len(table),
+        rows=[spec.name for spec in specs],
+        rows_of_study=len(rows_of(config)),
+        folds=list(range(1, len(fitted) + 1)),
+        checks=[*checks, _scope(config, specs, everything=everything)],
+        permuted=permuted,
+        hashes=_hashes(config, inputs, folds),
+    )
+    return Audited(audit, save_audit(audit, RunFolder.of(config).audit), alike)
+
+
+@dataclass(frozen=True)
+class _Work:
+    config: StudyConfig
+    workers: int
+    stages: int = 5
+
+    def checks(self, table: StudyTable, specs: Sequence[RowSpec], folds: Sequence[Fold]) -> Iterator[AuditCheck]:
+        declared = self.config.covariates
+        yield from training_checks(table, specs, folds, declared, self.run(self.workers))
+        planted = next(iter(cheap(specs)), specs[0])
+        yield planted_leak(table, planted, folds[0], declared, self.run(0))
+        yield order_check(table, cheap(specs), study_folds(table, self.config.evaluation), self.run(0))
+
+    def permuted(self, table: StudyTable, specs: Sequence[RowSpec], permutations: int) -> list[PermutedRow]:
+        def folds_of(permuted: StudyTable) -> list[Fold]:
+            return drawn_folds(permuted, self.config.evaluation)
+
+        return permuted_rows(table, cheap(specs), folds_of, self.run(0), permutations=permutations)
+
+    def run(self, workers: int) -> Run:
+        """The path that the study takes, with nothing kept. workers: 0 where jobs are shorter than a start."""
+
+        def run(table: StudyTable, specs: Sequence[RowSpec], folds: Sequence[Fold]) -> list[list[FoldResult]]:
+            with tempfile.TemporaryDirectory() as folder:
+                return cross_validate(table, specs, folds, self.config, workers=workers, cache_dir=Path(folder))
+
+        return run
+
+
+def _audited(config: StudyConfig, *, everything: bool) -> StudyConfig:
+    """The study with the protocol that gives its results, and where not everything is wanted, with little training.
+    One that is tuned on its test folds alone leaks, and says so: there the settings of `training` are audited."""
+    protocol = config.tuning.headline if config.tuning.headline != "paper" else "fixed"
+    tuning, training = config.tuning, config.training
+    few = {} if everything else {"trials": min(QUICK_TRIALS, tuning.trials)}
+    short = {} if everything else {"max_epochs": min(QUICK_EPOCHS, training.max_epochs), "ensemble": 1}
+    return config.model_copy(
+        update={
+            "tuning": tuning.model_copy(update={"protocols": (protocol,), **few}),
+            "training": training.model_copy(update=short),
+        }
+    )
+
+
+def _scope(config: StudyConfig, specs: Sequence[RowSpec], *, everything: bool) -> AuditCheck:
+    how = (
+        "Every row on every fold, trained as in the study."
+        if everything
+        else f"One row of each kind ({len(specs)}), on the first fold; networks trained for {QUICK_EPOCHS} epochs "
+        f"at most, one each, searches of {QUICK_TRIALS} trials. 'engram audit --all' takes every row and fold, and "
+        "the full training."
+    )
+    if "paper" in config.tuning.protocols:
+        how += " The protocol 'paper' tunes on the test folds, as it says: not audited."
+    return AuditCheck(name="scope", question="What was trained again?", passed=None, detail=how)
+
+
+def _hashes(config: StudyConfig, inputs: Inputs, folds: Sequence[Fold]) -> AuditHashes:
+    return AuditHashes(
+        study=study_digest(config),
+        manifest=inputs.cohort.digest,
+        weights=inputs.embedded.weights_digest if inputs.embedded is not None else None,
+        folds=folds_digest(folds),
+        data=data_digest(inputs.assembled.table),
+        code=code_digest(),
+    )

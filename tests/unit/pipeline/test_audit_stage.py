@@ -1,0 +1,64 @@
+"""`engram audit` on a small study: its file, its words, its exit status."""
+
+import numpy as np
+import pytest
+import typer
+
+from engram.commands_audit import audit as command
+from engram.config import load_config
+from engram.evaluation.alterations import leaky
+from engram.evaluation.audit_records import load_audit
+from engram.evaluation.cross_validate import cross_validate
+from engram.pipeline import audit as stage
+from engram.pipeline.evaluate import study_digest
+from engram.pipeline.folders import RunFolder
+
+N = 24
+
+
+@pytest.fixture
+def study(tmp_path):
+    rng = np.random.default_rng(0)
+    ages, times = rng.normal(60, 8, N), rng.exponential(20, N) + 0.1
+    rows = [f"secret-{i},{times[i]:.3f},{i % 3 != 0:d},{ages[i]:.2f}" for i in range(N - 1)]
+    rows.append(rows[4].replace("secret-4", "secret-twin"))
+    (tmp_path / "cohort.csv").write_text("\n".join(["patient_id,t,e,age", *rows]))
+    (tmp_path / "study.yaml").write_text(
+        "name: s\nmanifest: cohort.csv\noutput: results\noutcome: {time: t, unit: months, event: e}\n"
+        "covariates: {age: {kind: continuous, unit: years}}\nevaluation: {folds: 2}\n"
+        "training: {max_epochs: 3, inner_folds: 1, ensemble: 2}\n"
+    )
+    return tmp_path / "study.yaml"
+
+
+def test_a_study_is_audited_and_its_patients_are_named_to_the_terminal_alone(study, capsys):
+    command(study=study, workers=0, permutations=2)
+    said = capsys.readouterr().out
+    assert "passed: planted leak" in said
+    assert "secret-4, secret-twin: the same covariates and outcome" in said
+    assert "No check failed." in said
+    config = load_config(study)
+    path = RunFolder.of(config).audit
+    assert "secret" not in path.read_text()
+    audit = load_audit(path)
+    assert audit.rows == ["Clinical, ridge Cox", "Clinical, DeepSurv"]
+    assert (audit.patients, audit.folds, audit.failed) == (N, [1], [])
+    assert audit.hashes.study == study_digest(config)
+    assert {check.name: check.passed for check in audit.checks}["same covariates and outcome"] is None
+    before = path.read_bytes()
+    command(study=study, workers=0, permutations=2)
+    assert path.read_bytes() == before
+
+
+def test_a_study_that_leaks_ends_with_status_1(study, capsys, monkeypatch):
+    def leaking(table, specs, folds, config, **given):
+        return cross_validate(leaky(table, config.covariates), specs, folds, config, **given)
+
+    monkeypatch.setattr(stage, "cross_validate", leaking)
+    with pytest.raises(typer.Exit) as ended:
+        command(study=study, workers=0, everything=True, permutations=2)
+    assert ended.value.exit_code == 1
+    said = capsys.readouterr().out
+    assert "FAILED: test patients altered" in said
+    assert "1 check(s) failed: test patients altered." in said
+    assert load_audit(study.parent / "results" / "audit.json").folds == [1, 2]

@@ -1,0 +1,239 @@
+"""Engram's statistics on a user's own arrays: no file, and the numbers of a study."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import engram
+from engram import Row, StudyTable, evaluate
+from engram.api_rows import specs_of
+from engram.errors import CohortError, ConfigError
+from engram.evaluation.preprocess import keys_of
+from engram.evaluation.results import load_results
+from engram.table import EmbeddingKey
+
+DOCS = Path(__file__).parents[2] / "docs"
+N = 52
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    signal, noise = rng.normal(size=(2, N))
+    time, censoring = rng.exponential(20 * np.exp(-2 * signal)) + 0.1, rng.exponential(60, N) + 0.1
+    return StudyTable.from_arrays(
+        [f"secret-{i}" for i in range(N)],
+        pd.DataFrame({"noise": noise}),
+        time=np.minimum(time, censoring),
+        event=time <= censoring,
+        unit="months",
+        embeddings={
+            "mine": np.c_[signal, rng.normal(size=(N, 2))],
+            "yours": rng.normal(size=(N, 3)),
+            "maps": rng.normal(size=(N, 4, 4)),
+            "more": rng.normal(size=(N, 2, 2, 4, 4)),
+            EmbeddingKey("PET", "spine", "volume"): rng.normal(size=(N, 6)),
+            EmbeddingKey("CT", "spine", "volume"): rng.normal(size=(N, 6)),
+            EmbeddingKey("CT", "spine", "roi"): rng.normal(size=(N, 6)),
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def results(table):
+    return evaluate(table, ["clinical", "mine", "mine + clinical"], protocol="fixed", evaluation={"folds": 2})
+
+
+def test_the_signal_is_found_where_it_is(results):
+    rows = results.rows
+    assert list(rows.index) == ["Clinical, ridge Cox", "mine", "mine + clinical"]
+    assert rows.loc["mine", "c_index"] > 0.75
+    assert abs(rows.loc["Clinical, ridge Cox", "c_index"] - 0.5) < 0.2
+    assert np.allclose(results.folds.mean(axis=1), rows["c_index"])
+    assert rows[["se", "ci_lower", "p_corrected", "uno_c", "ipa", "slope"]].notna().all(axis=None)
+    assert rows["protocol"].tolist() == ["fixed"] * 3
+    (planned,) = results.comparisons.query("prespecified").to_dict("records")
+    assert (planned["row"], planned["other"]) == ("mine + clinical", "Clinical, ridge Cox")
+    assert planned["difference"] > 0.1
+    assert len(results.out_of_fold) == 3 * N
+    assert any("fewer than 50" in text for text in results.warnings)
+
+
+def test_the_report_is_one_file_that_names_nobody(results, tmp_path):
+    page = results.to_html(tmp_path / "deep" / "page.html").read_text()
+    assert "mine + clinical" in page
+    assert "numbers that were given for each patient" in page
+    assert "not verified" not in page
+    assert "secret" not in page
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["page.html"]
+    saved = results.save(tmp_path / "all")
+    assert load_results(saved) == results.study
+    assert (tmp_path / "all" / "report.html").read_text() == page
+    assert "secret" not in saved.read_text()
+
+
+def test_the_same_call_gives_the_same_numbers(table, results, tmp_path):
+    given = {"protocol": "fixed", "evaluation": {"folds": 2}}
+    again = evaluate(table, ["clinical", "mine", "mine + clinical"], cache=tmp_path, **given)
+    assert again.study == results.study
+    assert list(tmp_path.glob("*.json"))
+
+
+def test_maps_train_a_network(table):
+    before = torch.get_num_threads()
+    found = evaluate(
+        table,
+        ["maps"],
+        protocol="fixed",
+        evaluation={"folds": 2},
+        training={"max_epochs": 2, "inner_folds": 1, "ensemble": 1},
+    )
+    assert found.study.rows[0].head == "averaging"
+    assert found.study.clinical_model is not None  # the covariates are described, though no row sees them
+    assert torch.get_num_threads() == before
+
+
+def test_a_study_without_covariates(table):
+    bare = StudyTable.from_arrays(
+        table.features.ids, outcome=table.outcome, embeddings={"v": table.outcome.time[:, None]}
+    )
+    found = evaluate(bare, protocol="fixed", evaluation={"folds": 2})
+    assert found.rows.loc["v", "c_index"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("row", "parts"),
+    [
+        ("clinical", ("Clinical, ridge Cox", "-", "-", "ridge Cox")),
+        ("clinical, DeepSurv", ("Clinical, DeepSurv", "-", "-", "DeepSurv")),
+        ("mine", ("mine", "PCA", "-", "ridge Cox")),
+        ("mine+yours", ("mine + yours", "PCA", "concatenation", "ridge Cox")),
+        ("mine, DeepSurv", ("mine, DeepSurv", "PCA", "-", "DeepSurv")),
+        ("maps", ("maps", "averaging", "-", "DeepSurv")),
+        ("clinical + maps, attention", ("maps + clinical, attention", "attention", "concatenation", "DeepSurv")),
+        ("maps + more, gate", ("maps + more, gate", "averaging", "gate", "DeepSurv")),
+        ("maps, ridge Cox", ("maps, PCA", "PCA", "-", "ridge Cox")),
+        ("PET spine volume", ("PET, spine, volume", "PCA", "-", "ridge Cox")),
+        (Row(("CT spine volume", "PET spine volume"), name="both"), ("both", "PCA", "concatenation", "ridge Cox")),
+        (
+            Row((EmbeddingKey("PET", "spine", "volume"), "clinical")),
+            ("PET + clinical, spine, volume", "PCA", "concatenation", "ridge Cox"),
+        ),
+    ],
+)
+def test_rows_and_their_defaults(table, row, parts):
+    (spec,) = specs_of([row], table.features)
+    assert (spec.name, spec.head, spec.fusion, spec.survival) == parts
+    assert set(keys_of(spec)) <= set(table.features.embeddings)
+    if spec.family != "clinical" and spec.roi == "-":  # a name is a row as text
+        assert specs_of([spec.name], table.features) == (spec,)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("mine", "expected a list of rows"),
+        ([], "expected a list of rows"),
+        (["mien"], r"sees 'mien', which is not there; the table has mine, .*clinical\. Did you mean 'mine'\?"),
+        (["mine + mine"], "one thing twice"),
+        (["mine + maps"], "vectors or maps"),
+        (["PET spine volume + CT spine roi"], "one region and read-out"),
+        (["mine + PET spine volume"], "all of them yours"),
+        (["mine", "mine"], "two would be called 'mine'"),
+        (["mine, attention"], "head 'attention' does not go with vectors and ridge Cox; possible: PCA"),
+        (["maps, averaging, ridge Cox"], "head 'averaging' does not go with maps and ridge Cox; possible: PCA"),
+        (["mine, boosting"], "'boosting' after the comma; .*ridge Cox, DeepSurv"),
+        ([Row(("mine",), model="boosting")], "no model 'boosting'"),
+        (["mine + yours, gate"], "fusion 'gate' is not possible here"),
+        ([Row(("clinical",), head="PCA")], "head 'PCA' does not go with covariates alone"),
+        ([Row("mine")], "must be a tuple of names"),
+        ([Row(())], "must be a tuple of names"),
+    ],
+)
+def test_rows_that_cannot_be_are_refused_with_what_there_is(table, rows, said):
+    with pytest.raises(ConfigError, match=said):
+        specs_of(rows, table.features)
+
+
+def test_without_rows_there_are_all(table):
+    names = [spec.name for spec in specs_of(None, table.features)]
+    assert names[:3] == ["Clinical, ridge Cox", "mine", "yours"]
+    assert len(names) == 1 + 2 * 7
+
+
+def test_splits_by_site_and_time(table):
+    sites, years = np.arange(N) % 4, pd.Series(np.arange(N) // 4 + 2000)
+    split = StudyTable.from_arrays(
+        table.features.ids,
+        outcome=table.outcome,
+        embeddings={"v": np.random.default_rng(1).normal(size=(N, 2))},
+        groups=sites,
+        order=years,
+    )
+    by_site = evaluate(split, ["v"], protocol="fixed", evaluation={"folds": 2, "splits": "grouped"})
+    assert by_site.study.splits.kind == "grouped"
+    folds = by_site.out_of_fold.assign(site=sites).groupby("site")["fold"].nunique()
+    assert folds.tolist() == [1, 1, 1, 1]
+    assert [group.n for group in by_site.study.cohort.groups] == [13] * 4
+    by_time = evaluate(
+        split,
+        ["v"],
+        protocol="fixed",
+        evaluation={"folds": 2, "splits": "temporal"},
+        sensitivity={"permutations": 2},
+    )
+    assert len(by_time.out_of_fold) < N
+    assert [null.row for null in by_time.study.permutation_null] == ["v"]
+    with pytest.raises(ConfigError, match="splits 'grouped' need `groups`"):
+        evaluate(table, ["mine"], evaluation={"splits": "grouped"})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"evaluation": {"fold": 3}}, "evaluation.fold: unknown field; did you mean 'folds'"),
+        ({"evaluation": {"seed": 3}}, "seed in `evaluation`: it is the argument `seed`"),
+        ({"tuning": {"protocols": ("paper",)}}, "it is the argument `protocol`"),
+        ({"protocol": "nests"}, "tuning.protocols.0: must be"),
+        ({"training": {"dropout": 2}}, "training.dropout"),
+    ],
+)
+def test_wrong_settings_are_named(table, given, said):
+    with pytest.raises(ConfigError, match=said):
+        evaluate(table, ["mine"], **given)
+
+
+def test_a_cohort_without_events_is_refused(table):
+    censored = StudyTable.from_arrays(
+        table.features.ids,
+        time=table.outcome.time,
+        event=np.zeros(N),
+        unit="months",
+        embeddings={"v": np.ones((N, 1))},
+    )
+    with pytest.raises(CohortError, match="censored"):
+        evaluate(censored, protocol="fixed")
+
+
+def test_importing_engram_is_light_and_what_it_offers_is_there():
+    heavy = "{'numpy', 'pandas', 'pydantic', 'torch', 'transformers'}"
+    code = f"import sys, engram; sys.exit(len({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert all(getattr(engram, name) is not None for name in engram.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'evaluation_of_dreams'"):
+        _ = engram.evaluation_of_dreams
+
+
+def test_the_page_on_python_runs_and_prints_what_it_says(tmp_path, monkeypatch, capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "python.md").read_text(), flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "python.md", "exec"), {})
+    (said,) = re.findall(r"^print\(.*\)  # (.*)$", code, flags=re.MULTILINE)
+    assert capsys.readouterr().out.splitlines()[0] == said
+    assert (tmp_path / "report.html").is_file()
