@@ -43,7 +43,7 @@ from machine import ALLOCATOR, describe
 PATIENTS = 227
 SEED = 7
 AGREED = 1e-5
-# Steps are small, so that rounding does not grow: Adam steps as far along a gradient of rounding as along any other.
+# Small steps: Adam goes as far along a gradient of mere rounding as along any other.
 MAP_SETTINGS = Training(max_epochs=4, inner_folds=1, ensemble=1, learning_rate=1e-5)
 # One patient, forward and backward, of the averaging head at 64 x 64: multiplications and additions.
 _FORWARD = 2 * 9 * (64 * 64 * 32 + 32 * 32 * 32 * 64 + 16 * 16 * 64 * 128)
