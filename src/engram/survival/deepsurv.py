@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,9 @@ from engram.errors import CohortError
 from engram.outcome import SurvivalOutcome
 from engram.survival.inputs import ModelInputs
 from engram.survival.network import AVERAGED, Batch, DeepSurvNet, Design
+from engram.survival.side_by_side import InnerRun, best_looks, trained_nets
 from engram.survival.splits import Fold, stratified_splits
-from engram.survival.training import LabelledBatch, best_epoch, local_seed, new_net, train
+from engram.survival.training import LabelledBatch
 
 DEFAULT_EPOCHS = 50  # where no inner split can tell
 HOLDOUT_FOLDS = 5  # one inner split holds out a fifth of the training patients
@@ -75,22 +77,15 @@ def fit_deepsurv(
     notes: tuple[str, ...] = ()
     if epochs is None:
         splits = inner_splits(outcome, folds=settings.inner_folds, time_quantiles=time_quantiles, seed=seed)
-        best = [
-            e for fold in splits if (e := _inner_run(inputs, outcome, fold, settings, seed, design)) is not None
-        ]
+        parts = [_parts(inputs, outcome, fold) for fold in splits]
+        looks = best_epochs_and_risks(parts, settings, [seed] * len(parts), design=design)
+        best = [look[0] for look in looks if look is not None]
         epochs = round(statistics.median(best)) if best else min(DEFAULT_EPOCHS, settings.max_epochs)
         notes = _notes(len(splits), len(best), epochs)
-    nets = tuple(_trained(inputs, everyone, settings, epochs, seed + k, design) for k in range(settings.ensemble))
-    return FittedDeepSurv(nets, epochs, notes)
-
-
-def _trained(
-    inputs: ModelInputs, everyone: LabelledBatch, settings: Training, epochs: int, seed: int, design: Design
-) -> DeepSurvNet:
-    with local_seed(seed):
-        net = new_net(inputs, settings, design)
-        train(net, everyone, settings, epochs=epochs)
-    return net.eval()
+    seeds = [seed + k for k in range(settings.ensemble)]
+    return FittedDeepSurv(
+        trained_nets(inputs, everyone, settings, design, epochs=epochs, seeds=seeds), epochs, notes
+    )
 
 
 def inner_splits(outcome: SurvivalOutcome, *, folds: int, time_quantiles: int, seed: int) -> list[Fold]:
@@ -102,15 +97,39 @@ def inner_splits(outcome: SurvivalOutcome, *, folds: int, time_quantiles: int, s
     return splits[:folds]
 
 
-def _inner_run(
-    inputs: ModelInputs, outcome: SurvivalOutcome, fold: Fold, settings: Training, seed: int, design: Design
-) -> int | None:
-    """The best epoch of one inner split, or None where either part has no event with another patient at risk."""
-    training, validation = (
-        (inputs.subset(index), outcome.subset(index)) for index in (fold.train_index, fold.test_index)
-    )
-    found = best_epochs_and_risk(*training, *validation, settings, seed, design=design)
-    return None if found is None else found[0]
+def _parts(inputs: ModelInputs, outcome: SurvivalOutcome, fold: Fold) -> SplitPatients:
+    train, test = fold.train_index, fold.test_index
+    return SplitPatients(inputs.subset(train), outcome.subset(train), inputs.subset(test), outcome.subset(test))
+
+
+@dataclass(frozen=True)
+class SplitPatients:
+    """Training patients of a fold, split once more: one part trains, the other ends the training."""
+
+    inputs: ModelInputs
+    outcome: SurvivalOutcome
+    validation_inputs: ModelInputs
+    validation_outcome: SurvivalOutcome
+
+
+def best_epochs_and_risks(
+    splits: Sequence[SplitPatients], settings: Training, seeds: Sequence[int], *, design: Design = AVERAGED
+) -> list[tuple[int, npt.NDArray[np.float64]] | None]:
+    """Train one network on each split's training part, and stop it by the other part.
+
+    Gives of each the best number of epochs and the log-risk (n,) of the validation patients there; None where
+    either part has no event with another patient at risk.
+    """
+    runs = [_inner_run(split, seed) for split, seed in zip(splits, seeds, strict=True)]
+    looks = iter(best_looks([run for run in runs if run.informative], settings, design))
+    found = [next(looks) if run.informative else None for run in runs]
+    return [None if look is None else (look.epoch, look.risk.double().numpy()) for look in found]
+
+
+def _inner_run(split: SplitPatients, seed: int) -> InnerRun:
+    training = LabelledBatch.of(split.inputs, split.outcome)
+    validation = LabelledBatch.of(split.validation_inputs, split.validation_outcome)
+    return InnerRun(split.inputs, training, validation, seed)
 
 
 def best_epochs_and_risk(
@@ -123,20 +142,9 @@ def best_epochs_and_risk(
     *,
     design: Design = AVERAGED,
 ) -> tuple[int, npt.NDArray[np.float64]] | None:
-    """Train one network on one part of the training patients, and stop by another part of them.
-
-    Gives the best number of epochs and the log-risk (n,) of the validation patients there; None where either part
-    has no event with another patient at risk. Both parts must be of the training patients of a fold.
-    """
-    training, validation = (
-        LabelledBatch.of(inputs, outcome),
-        LabelledBatch.of(validation_inputs, validation_outcome),
-    )
-    if not (training.sets.informative and validation.sets.informative):
-        return None
-    with local_seed(seed):
-        best = best_epoch(new_net(inputs, settings, design), training, validation, settings)
-    return best.epoch, np.asarray(best.risk.double().numpy(), dtype=np.float64)
+    """`best_epochs_and_risks` of one split."""
+    split = SplitPatients(inputs, outcome, validation_inputs, validation_outcome)
+    return best_epochs_and_risks([split], settings, [seed], design=design)[0]
 
 
 def _notes(splits: int, usable: int, epochs: int) -> tuple[str, ...]:

@@ -127,5 +127,9 @@ def _schedule(optimizer: torch.optim.Optimizer, settings: Training) -> LRSchedul
     """Both reach their end at `max_epochs`, also in the refit, whose steps so repeat those of the inner runs."""
     if settings.schedule == "cosine":
         return CosineAnnealingLR(optimizer, T_max=settings.max_epochs)
-    every = max(1, math.ceil(settings.max_epochs / (STEPS_OF_SCHEDULE + 1)))
-    return StepLR(optimizer, step_size=every, gamma=STEP_FACTOR)
+    return StepLR(optimizer, step_size=epochs_between_steps(settings), gamma=STEP_FACTOR)
+
+
+def epochs_between_steps(settings: Training) -> int:
+    """Epochs from one step of the step schedule to the next."""
+    return max(1, math.ceil(settings.max_epochs / (STEPS_OF_SCHEDULE + 1)))
