@@ -48,7 +48,7 @@ def test_values_that_no_study_file_may_hold_are_refused():
     with pytest.raises(ValidationError):
         settings_of({"dropout": 1.5}, BASE)
     with pytest.raises(ValidationError):
-        settings_of({"droput": 0.5}, BASE)
+        settings_of({"dropuot": 0.5}, BASE)
 
 
 def test_own_values_say_what_the_study_file_says():
