@@ -292,7 +292,6 @@ def _print_study(plain: dict[str, Any], ours: dict[str, Any]) -> None:
             f"  {count} x {kind}: plain {fits[0]} fits of {a_fit[0]:.2f} s, {seconds[0] / 3600:.2f} h; "
             f"engram {fits[2]:.0f} of {a_fit[1]:.2f} s, {seconds[2] / 3600:.2f} h"
         )
-    print(
-        f"  in all: plain {totals[0] / 3600:.1f} h, engram {totals[2] / 3600:.2f} h, ratio {totals[0] / totals[2]:.0f};"
-    )
-    print(f"  without pruning: engram {totals[1] / 3600:.2f} h, ratio {totals[0] / totals[1]:.0f}")
+    hours = [total / 3600 for total in totals]
+    print(f"  in all: plain {hours[0]:.1f} h, engram {hours[2]:.2f} h, ratio {hours[0] / hours[2]:.0f};")
+    print(f"  without pruning: engram {hours[1]:.2f} h, ratio {hours[0] / hours[1]:.0f}")
