@@ -53,9 +53,8 @@ class Layer:
 
     def backward(self, slope: torch.Tensor, *, onwards: bool) -> torch.Tensor:  # noqa: ARG002
         """From the gradient of the output to that of the input, which is needed if `onwards`; sets the weights'."""
-        through: torch.Tensor = torch.ops.aten.threshold_backward(
-            slope, self._output, 0
-        )  # 6 times as fast as where
+        # Several times as fast as torch.where.
+        through: torch.Tensor = torch.ops.aten.threshold_backward(slope, self._output, 0)
         return through
 
     def calibrate(self, x: torch.Tensor) -> torch.Tensor:
