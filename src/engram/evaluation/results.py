@@ -32,7 +32,7 @@ class RowResult(Record):
     roi: str  # "-" where the model sees no image
     readout: str  # what was kept of the memory: "final", "volume", ...; a baseline, as "pet_numbers"; or "-"
     encoder: str  # "MedSAM2", "untrained-mini", ...; that of a baseline, as "ResNet-50"; or "-"
-    head: str  # "averaging", "attention", "3D CNN", "flatten", "PCA" or "-"
+    head: str  # "averaging", "attention", "3D CNN", "flatten", "PCA", "selection" or "-"
     fusion: str  # "concatenation", "gate" or "-"
     survival: str  # "DeepSurv" or "ridge Cox"
     c_index: list[float | None]  # Harrell's c on each test fold
@@ -216,6 +216,15 @@ class EncoderProvenance(Record):
     reading: str  # which slices and pixels it was shown, in words
 
 
+class RadiomicsProvenance(Record):
+    """The table of radiomics that rows read."""
+
+    tool: str | None  # as "MIRP 2.7.0"; None for a table of the user's own
+    settings: dict[str, str]  # of each scan, in words; empty for a table of the user's own
+    features: int  # the most that a model sees of a scan
+    digest: str  # of the bytes of the table
+
+
 class Provenance(Record):
     """What the numbers were made with. No dates, so that equal runs give equal files."""
 
@@ -229,6 +238,7 @@ class Provenance(Record):
     untrained_weights: bool
     verified_weights: bool  # whether the digest is one that Engram knows to be published
     encoders: dict[str, EncoderProvenance] = Field(default_factory=dict)  # by the read-out of their rows
+    radiomics: RadiomicsProvenance | None = None  # None where no row reads them
     protocol: dict[str, str | int | float | bool | list[float]]
     protocol_digest: str | None
     rois: dict[str, str]  # how each region was made, in words

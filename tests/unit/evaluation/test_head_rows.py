@@ -70,6 +70,7 @@ def test_baselines_are_rows_only_where_they_are_asked_for(make_config):
     assert found[0].name == "Radiomics of PET, spine"
     assert "ResNet-50 of PET + CT, spine, MLP" in [spec.name for spec in found]
     assert [spec.fusion for spec in found[:6:2]] == ["-", "-", "concatenation"]
+    assert {(spec.readout == "radiomics", spec.head) for spec in found} == {(True, "selection"), (False, "PCA")}
 
 
 def test_the_stage_alone_sees_that_covariate_alone(make_config, make_study):
@@ -82,7 +83,7 @@ def test_the_stage_alone_sees_that_covariate_alone(make_config, make_study):
     with pytest.raises(ValueError, match=r"models\.stage is 'age2', which is none of the covariates"):
         make_config(models={"stage": "age2"})
     named = {**make_config().covariates, "r_iss": make_config().covariates["stage"]}
-    assert row(make_config(covariates=named, models={"stage": "r_iss"}), "R-ISS alone").stage == "r_iss"
+    assert row(make_config(covariates=named, models={"stage": "r_iss"}), "R-ISS alone").only == ("r_iss",)
 
 
 def test_a_baseline_of_no_images_is_refused(make_config):

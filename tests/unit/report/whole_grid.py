@@ -62,7 +62,7 @@ def _memory_row(family: Any, head: str, roi: str, origin: str, fusion: str | Non
 def _encoder_row(readout: str, roi: str, origin: str) -> RowResult:
     name = _ENCODERS[readout]
     row = _other(f"{name} of {_SEEN[origin]}, {roi}", 0.62, origin, roi, readout)
-    return row.model_copy(update={"encoder": name, "head": "PCA"})
+    return row.model_copy(update={"encoder": name, "head": "selection" if readout == "radiomics" else "PCA"})
 
 
 def _other(name: str, mean: float, origin: str, roi: str, readout: str) -> RowResult:
