@@ -8,12 +8,15 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from engram.errors import StorageError
+from engram.evaluation.gate_records import GateShare
 from engram.evaluation.performance_records import Performance
+from engram.evaluation.radiomics_records import RadiomicsProvenance
 from engram.evaluation.record import Record
 from engram.evaluation.sensitivity_records import (
     MissingnessRow,
     MissingVariable,
     PermutationNull,
+    RepeatedComparison,
     RepeatedRow,
     Splits,
 )
@@ -216,15 +219,6 @@ class EncoderProvenance(Record):
     reading: str  # which slices and pixels it was shown, in words
 
 
-class RadiomicsProvenance(Record):
-    """The table of radiomics that rows read."""
-
-    tool: str | None  # as "MIRP 2.7.0"; None for a table of the user's own
-    settings: dict[str, str]  # of each scan, in words; empty for a table of the user's own
-    features: int  # the most that a model sees of a scan
-    digest: str  # of the bytes of the table
-
-
 class Provenance(Record):
     """What the numbers were made with. No dates, so that equal runs give equal files."""
 
@@ -274,7 +268,9 @@ class StudyResults(Record):
     splits: Splits | None = None
     stage: str | None = None  # the covariate that is a stage
     incremental_over_stage: list[IncrementalValue] = Field(default_factory=list)
+    gates: list[GateShare] = Field(default_factory=list)  # of rows that mix two images by a gate
     repeated: list[RepeatedRow] = Field(default_factory=list)
+    repeated_comparisons: list[RepeatedComparison] = Field(default_factory=list)
     permutation_null: list[PermutationNull] = Field(default_factory=list)
     missingness: list[MissingnessRow] = Field(default_factory=list)
     missing_variables: list[MissingVariable] = Field(default_factory=list)

@@ -17,6 +17,8 @@ from engram.evaluation.comparisons import compare_rows
 from engram.evaluation.cross_validate import fold_outcomes
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.folds import study_folds
+from engram.evaluation.gate_records import GateShare
+from engram.evaluation.gates import gate_shares
 from engram.evaluation.held_out import held_out_patients
 from engram.evaluation.performance import performance
 from engram.evaluation.performance_records import Performance
@@ -67,6 +69,7 @@ class Evaluation:
     performance: Performance
     splits: Splits
     sensitivity: Sensitivity
+    gates: list[GateShare]
     incremental_over_stage: list[IncrementalValue]
     folds: list[FoldSummary]
     out_of_fold: pd.DataFrame
@@ -127,6 +130,7 @@ def evaluate_study(
         sensitivity=sensitivity(
             table, specs, results, folds, config, Runner(headline_rows, workers, cache_dir, progress)
         ),
+        gates=gate_shares(specs, results),
         incremental_over_stage=incremental_value(stage_columns(table, config), of_images, table.outcome),
         folds=[FoldSummary(n=len(outcome), events=int(outcome.event.sum())) for outcome in outcomes],
         out_of_fold=_out_of_fold(specs, results, folds, table),

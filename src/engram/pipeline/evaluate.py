@@ -14,12 +14,12 @@ from engram.cohort.records import Cohort, PatientRecord, check_analysable
 from engram.cohort.summary import summarise
 from engram.config import StudyConfig
 from engram.errors import ImagingError
+from engram.evaluation.radiomics_records import RadiomicsProvenance
 from engram.evaluation.results import (
     CohortSummary,
     EncoderProvenance,
     Flow,
     Provenance,
-    RadiomicsProvenance,
     StudyResults,
     save_results,
 )
@@ -136,6 +136,7 @@ def _results(
         risk_groups=evaluation.risk_groups,
         performance=evaluation.performance,
         splits=evaluation.splits,
+        gates=evaluation.gates,
         stage=config.models.stage,
         incremental_over_stage=evaluation.incremental_over_stage,
         **vars(evaluation.sensitivity),

@@ -11,7 +11,7 @@ from typing import Any
 
 from engram.config import StudyConfig
 from engram.errors import CohortError, StorageError
-from engram.evaluation.results import RadiomicsProvenance
+from engram.evaluation.radiomics_records import RadiomicsProvenance
 from engram.files import digest, file_digest, read_json, write_json, write_text
 from engram.pipeline.patients import IMAGE_VERSION
 from engram.radiomics.extraction import Features, Region

@@ -15,7 +15,7 @@ from engram.cohort.cells import Row, Sheet, read_sheet
 from engram.config import StudyConfig
 from engram.config_models import Modality
 from engram.errors import ConfigError, ManifestError, Problem
-from engram.evaluation.results import RadiomicsProvenance
+from engram.evaluation.radiomics_records import RadiomicsProvenance
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.radiomics_files import KEYS, check_made_for, made_by
 from engram.pipeline.segment_table import id_of

@@ -6,7 +6,6 @@ from engram.evaluation.results import RowResult, StudyResults
 from engram.report import labels, protocols
 from engram.report.formats import joined
 
-
 _ENDED = (
     "Once four trials were completed, a trial was ended after any fold where its mean c-index so far lay below the "
     "median of what the completed ones had after the same folds."

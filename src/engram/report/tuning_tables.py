@@ -91,7 +91,8 @@ def tuned_in_words(results: StudyResults) -> str | None:
         return None
     better = sum(gain > 0 for gain in gains)
     return (
-        f"Tuned inside each training part, the c-index of {len(gains)} rows differs by {signed(statistics.fmean(gains))} on average "
+        f"Tuned inside each training part, the c-index of {len(gains)} rows differs by "
+        f"{signed(statistics.fmean(gains))} on average "
         f"(from {signed(min(gains))} to {signed(max(gains))}) from that of the same rows with the settings of the "
         f"study file; it is higher in {better} of them."
     )

@@ -3,7 +3,8 @@
 import pytest
 from hand_made import make_row
 
-from engram.evaluation.results import EncoderProvenance, RadiomicsProvenance
+from engram.evaluation.radiomics_records import RadiomicsProvenance
+from engram.evaluation.results import EncoderProvenance
 from engram.report import labels, methods, prose, tables
 
 
