@@ -9,7 +9,8 @@ class GateShare(Record):
     """The share that the first image, PET, has in the mixture of each test patient of one row; 0 to 1.
 
     It says how the two are mixed, not which of them tells the risk: each image's vector has a scale of its own.
-    quartiles: lower quartile, median, upper quartile over patients. fold_means: of each fold, which has its own gate.
+    quartiles: lower quartile, median, upper quartile over patients. fold_means: of each fold, whose gate is
+    its own.
     """
 
     row: str

@@ -10,7 +10,8 @@ from engram.report.layout import Column, Table
 
 _SHARE = (
     "Share: alpha of the gate, the weight of the first image (PET) in the mixture, that of the other being the "
-    "rest; of each test patient, by the model of the fold that left the patient out. Each fold trains a gate of its own."
+    "rest; of each test patient, by the model of the fold that left the patient out. Each fold trains a gate of "
+    "its own."
 )
 _CAUTION = (
     "The share says how the two images are mixed, not which of them knows: the vectors that are mixed have scales "

@@ -30,6 +30,7 @@ def test_each_analysis_is_a_table_as_saved(whole_study: StudyResults, tmp_path: 
     repeated, compared, null, missingness, variables = section.tables
     assert compared[1][:2] == ["PET + clinical, spine_dilated", "Clinical, DeepSurv"]
     assert compared[1][2:] == ["+0.013", "0.016", "-0.002 to +0.030", "0.020", "0.530", "0.530"]
+    main = {row.name: row.mean for row in whole_study.rows}
     assert [line[0] for line in repeated[1:]] == ["Clinical, DeepSurv", "Clinical, ridge Cox", "R-ISS alone"]
     assert repeated[1][1:3] == ["3", f"{main['Clinical, DeepSurv']:.3f}"]
     assert null[1] == [
