@@ -113,9 +113,10 @@ def test_the_audit_leaves_rows_without_weights_out_and_says_so(config: StudyConf
     _run(images_alone)
     found = audit_study(images_alone, everything=False, permutations=2, workers=0, console=Silent())
     assert not found.audit.failed
-    assert found.audit.rows == ["ResNet-50 of PET, tumour", "ResNet-50 of PET + CT, tumour"] + [
-        "Hiera alone of PET, tumour", "Hiera alone of PET + CT, tumour"
-    ]  # fmt: skip
+    of_encoders = [
+        f"{name} of {seen}, tumour" for name in ("ResNet-50", "Hiera alone") for seen in ("PET", "PET + CT")
+    ]
+    assert found.audit.rows == of_encoders
     assert found.audit.rows_of_study == 9
     scope = found.audit.checks[-1].detail
     assert "Left out, as in the study: 3 row(s) without numbers (weights absent: " in scope
