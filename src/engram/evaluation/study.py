@@ -23,7 +23,7 @@ from engram.evaluation.held_out import held_out_patients
 from engram.evaluation.performance import performance
 from engram.evaluation.performance_records import Performance
 from engram.evaluation.preprocess import keys_of
-from engram.evaluation.protocols import Say, headline_rows, run_protocols
+from engram.evaluation.protocols import Begin, headline_rows, run_protocols
 from engram.evaluation.results import (
     ClinicalModel,
     Comparison,
@@ -89,14 +89,14 @@ def evaluate_study(
     progress: Progress | None = None,
     absent: Mapping[EmbeddingKey, str] | None = None,
     specs: Sequence[RowSpec] | None = None,
-    say: Say | None = None,
+    begin: Begin | None = None,
 ) -> Evaluation:
     """Cross-validate every row that the study file asks for, or `specs` where they are given, under each protocol
     of `tuning`.
 
     truth: true log-hazards (n rows, in the table's order; columns clinical, imaging, total) of a synthetic cohort,
     only compared with, never learned from. encoder: name of the frozen model, for the tables. absent: why the table
-    lacks an embedding; rows that read it are not run, and say so. say: is told what begins.
+    lacks an embedding; rows that read it are not run, and say so. begin: is told each part.
     Raises CohortError, ConfigError, PatientError, StorageError.
     """
     asked = rows_of(config) if specs is None else tuple(specs)
@@ -106,7 +106,7 @@ def evaluate_study(
     settings, headline = config.evaluation, config.tuning.headline
     folds = study_folds(table, settings)
     found = run_protocols(
-        table, specs, folds, config, workers=workers, cache_dir=cache_dir, progress=progress, say=say
+        table, specs, folds, config, workers=workers, cache_dir=cache_dir, progress=progress, begin=begin
     )
     results, outcomes, ratio = found.results[headline], fold_outcomes(table, folds), held_out_ratio(folds)
     rows = row_results(specs, results, folds, outcomes, truth, encoder=encoder, seed=settings.seed)

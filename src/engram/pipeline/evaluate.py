@@ -68,7 +68,7 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
             cache_dir=folder.folds,
             progress=progress,
             absent=assembled.absent,
-            say=console.say if config.tuning.protocols != ("fixed",) else None,
+            begin=console.part if config.tuning.protocols != ("fixed",) else None,
         )
     studies = load_quality(config, cohort.records, embedded) if embedded is not None else []
     results = _results(config, inputs, evaluation, studies, _padding_warning(assembled.padded, entries_of(config)))
