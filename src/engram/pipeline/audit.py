@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,7 @@ from engram.pipeline.console import Console
 from engram.pipeline.evaluate import Inputs, study_digest, study_inputs
 from engram.pipeline.folders import RunFolder
 from engram.survival.splits import Fold
-from engram.table import StudyTable
+from engram.table import EmbeddingKey, StudyTable
 
 QUICK_EPOCHS = 10  # what leaks, leaks in the first epochs ...
 QUICK_TRIALS = 2  # ... and with any settings
@@ -96,7 +96,7 @@ def audit_study(
         rows=[spec.name for spec in specs],
         rows_of_study=len(rows_of(config)),
         folds=list(range(1, len(fitted) + 1)),
-        checks=[*checks, _scope(config, specs, everything=everything)],
+        checks=[*checks, _scope(config, specs, inputs.assembled.absent, everything=everything)],
         permuted=permuted,
         hashes=_hashes(config, inputs, folds),
     )
@@ -153,14 +153,20 @@ def _by(config: StudyConfig, protocol: ProtocolName) -> StudyConfig:
     return config.model_copy(update={"tuning": config.tuning.model_copy(update={"protocols": (protocol,)})})
 
 
-def _scope(config: StudyConfig, specs: Sequence[RowSpec], *, everything: bool) -> AuditCheck:
+def _scope(
+    config: StudyConfig, specs: Sequence[RowSpec], absent: Mapping[EmbeddingKey, str], *, everything: bool
+) -> AuditCheck:
+    searches = f", searches of {QUICK_TRIALS} trials" * ("nested" in config.tuning.protocols)
     how = (
         "Every row on every fold, trained as in the study."
         if everything
         else f"One row of each kind ({len(specs)}), on the first fold; networks trained for {QUICK_EPOCHS} epochs "
-        f"at most, one each, searches of {QUICK_TRIALS} trials. 'engram audit --all' takes every row and fold, and "
-        "the full training."
+        f"at most, one each{searches}. 'engram audit --all' takes every row and fold, and the full training."
     )
+    left_out = [spec for spec in rows_of(config) if not absent.keys().isdisjoint(keys_of(spec))]
+    if left_out:
+        reasons = dict.fromkeys(absent[key] for spec in left_out for key in keys_of(spec) if key in absent)
+        how += f" Left out, as in the study: {len(left_out)} row(s) without numbers ({'; '.join(reasons)})."
     if "paper" in config.tuning.protocols:
         how += " The protocol 'paper' tunes on the test folds, as it says: not audited."
     return AuditCheck(name="scope", question="What was trained again?", passed=None, detail=how)
