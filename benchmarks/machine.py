@@ -33,6 +33,13 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the clock and of the processor."""
+    clock, processor = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - clock, time.process_time() - processor
+
+
 def in_turn(runs: Sequence[Callable[[], object]], repetitions: int, *, warm_up: bool = True) -> list[float]:
     """Median seconds of each, taken in turn so that a change of the machine's pace meets all alike."""
     for run in runs if warm_up else ():

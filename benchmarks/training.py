@@ -1,8 +1,8 @@
 """How much faster does Engram train than a plain PyTorch loop that does the same maths?
 
-    python benchmarks/training.py [--part maps] [--part vectors] [--repetitions 3]
+    python benchmarks/training.py [--part maps] [--part vectors] [--part study] [--repetitions 3]
 
-227 synthetic patients, one thread. The plain loop is written here: `nn.Sequential`, `torch.optim.AdamW`, default
+227 synthetic patients, one thread. The plain loop is in `plain.py`: `nn.Sequential`, `torch.optim.AdamW`, default
 layout and allocator, one network after the other. Both sides start from the same seeds, so their risks must
 agree.
 
@@ -11,6 +11,7 @@ turn, ours with the allocator's settings that Engram's workers have. Says where 
 near to the machine's matrix product it is.
 vectors: whole fits of clinical and vector rows (inner splits, early stopping, ensemble) at default settings, in
 turn in one process.
+study: the plan of a whole study, see training_study.py.
 
 Seconds of the processor are shown beside those of the clock, as they suffer less from other work on the machine.
 """
@@ -23,23 +24,23 @@ import os
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
+import training_study
 from engram.config_models import Training
 from engram.outcome import SurvivalOutcome
-from engram.survival.cox_loss import RiskSets, cox_loss, risk_sets
-from engram.survival.deepsurv import fit_deepsurv, inner_splits
+from engram.survival.deepsurv import fit_deepsurv
 from engram.survival.inputs import ModelInputs
 from engram.survival.metrics import harrell_c
-from machine import ALLOCATOR, describe
+from machine import ALLOCATOR, describe, timed
+from plain import Cohort, plain_fit
 
+SIDES = ("plain", "engram", "profile", "study-plain", "study-engram")
 PATIENTS = 227
 SEED = 7
 AGREED = 1e-5
@@ -52,26 +53,20 @@ _BACKWARD = 2 * _FORWARD - 2 * 9 * 64 * 64 * 32  # nobody asks for the gradient 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=("maps", "vectors"), action="append")
+    parser.add_argument("--part", choices=("maps", "vectors", "study"), action="append")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--pixels", type=int, default=64, help="side of the maps")
-    parser.add_argument("--side", choices=("plain", "engram", "profile"), help=argparse.SUPPRESS)
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.side:
         _one_side(options.side, options.pixels)
         return
     print(describe())
-    parts = options.part or ["maps", "vectors"]
+    parts = options.part or list(PARTS)
     agreed = [PARTS[part](options) for part in parts]
     if not all(agreed):
         sys.exit("the two sides do not agree: the ratios mean nothing")
-
-
-@dataclass(frozen=True)
-class Cohort:
-    inputs: ModelInputs
-    outcome: SurvivalOutcome
 
 
 def clinical_cohort(columns: int, seed: int = 0) -> Cohort:
@@ -101,113 +96,13 @@ def _outcome(risk: Any, rng: np.random.Generator) -> SurvivalOutcome:
     return SurvivalOutcome(death <= censoring, np.ceil(np.minimum(death, censoring)).clip(1, 240))
 
 
-class PlainNet(nn.Module):
-    """As a script has it. Layers are made in Engram's order, so that one seed gives both the same weights."""
-
-    def __init__(self, inputs: ModelInputs, settings: Training) -> None:
-        super().__init__()
-        self.tower = nn.Sequential() if inputs.clinical is not None else _plain_tower()
-        width = 128 if inputs.clinical is None else inputs.clinical.shape[1]
-        layers: list[nn.Module] = []
-        for hidden in settings.hidden:
-            layers += [nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(settings.dropout)]
-            width = hidden
-        self.head = nn.Sequential(*layers, nn.Linear(width, 1, bias=False))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        risk: torch.Tensor = self.head(self.tower(x))
-        return risk[:, 0]
-
-
-def _plain_tower() -> nn.Sequential:
-    return nn.Sequential(
-        *(nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(64, 128, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
-    )
-
-
-class PlainRun:
-    """A network with its optimiser on some patients."""
-
-    def __init__(self, cohort: Cohort, settings: Training, seed: int) -> None:
-        torch.manual_seed(seed)
-        self.settings = settings
-        self.net = PlainNet(cohort.inputs, settings)
-        self.x, self.sets = plain_tensors(cohort)
-        self.optimizer = torch.optim.AdamW(
-            self.net.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
-        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, settings.max_epochs)
-
-    def epoch(self) -> None:
-        self.net.train()
-        loss = cox_loss(self.net(self.x), self.sets, self.settings.ties)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.settings.clip_norm)
-        self.optimizer.step()
-        self.schedule.step()
-
-    def evaluated(self, x: torch.Tensor) -> torch.Tensor:
-        """Risks under batch statistics of all training patients, taken without dropout."""
-        with torch.no_grad():
-            self.net.eval()
-            for layer in self.net.head:
-                if isinstance(layer, nn.BatchNorm1d):
-                    layer.train()
-                    layer.momentum = 1.0
-            self.net(self.x)
-            return self.net.eval()(x)  # type: ignore[no-any-return]
-
-
-def plain_tensors(cohort: Cohort) -> tuple[torch.Tensor, RiskSets]:
-    inputs = cohort.inputs
-    array = next(iter(inputs.maps.values())) if inputs.clinical is None else inputs.clinical
-    return torch.tensor(array), risk_sets(cohort.outcome)
-
-
-def plain_fit(cohort: Cohort, settings: Training) -> np.ndarray[Any, Any]:
-    """Inner splits end the training, then an ensemble trains on all; the mean log-risk of all patients."""
-    best = [_plain_best(cohort, fold, settings) for fold in _splits(cohort, settings)]
-    epochs = round(statistics.median(best))
-    risks = []
-    for k in range(settings.ensemble):
-        run = PlainRun(cohort, settings, SEED + k)
-        for _ in range(epochs):
-            run.epoch()
-        risks.append(run.evaluated(run.x).double().numpy())
-    return np.asarray(np.mean(risks, axis=0))
-
-
-def _splits(cohort: Cohort, settings: Training) -> list[Any]:
-    return inner_splits(cohort.outcome, folds=settings.inner_folds, time_quantiles=4, seed=SEED)
-
-
-def _plain_best(cohort: Cohort, fold: Any, settings: Training) -> int:
-    train, test = (
-        Cohort(cohort.inputs.subset(index), cohort.outcome.subset(index))
-        for index in (fold.train_index, fold.test_index)
-    )
-    run, (x, sets) = PlainRun(train, settings, SEED), plain_tensors(test)
-    best, best_loss = 1, float("inf")
-    for epoch in range(1, settings.max_epochs + 1):
-        run.epoch()
-        loss = float(cox_loss(run.evaluated(x), sets, settings.ties))
-        if loss < best_loss:
-            best, best_loss = epoch, loss
-        if epoch - best >= settings.patience:
-            break
-    return best
-
-
-def engram_fit(cohort: Cohort, settings: Training) -> np.ndarray[Any, Any]:
-    fitted = fit_deepsurv(cohort.inputs, cohort.outcome, settings, SEED)
+def engram_fit(cohort: Cohort, settings: Training, seed: int) -> np.ndarray[Any, Any]:
+    fitted = fit_deepsurv(cohort.inputs, cohort.outcome, settings, seed)
     return fitted.predict(cohort.inputs)
 
 
 def vectors(options: argparse.Namespace) -> bool:
-    """Whole fits, in turn. Whether the risks agree."""
+    """Whole fits, in turn. Whether the risks agree; without dropout, whose masks Engram draws in its own way."""
     agreed = True
     for name, columns, hidden in (
         ("clinical, 20 columns", 20, (32,)),
@@ -216,10 +111,13 @@ def vectors(options: argparse.Namespace) -> bool:
         ("20 columns, two layers", 20, (32, 32)),
     ):
         settings, cohort = Training(hidden=hidden), clinical_cohort(columns)
-        sides = [lambda c=cohort, s=settings: plain_fit(c, s), lambda c=cohort, s=settings: engram_fit(c, s)]
-        agreed &= _compared(name, cohort, [side() for side in sides])
-        rounds = [[_timed(side) for side in sides] for _ in range(options.repetitions)]
-        _print_ratios(rounds)
+        certain = settings.model_copy(update={"dropout": 0.0})
+        agreed &= _compared(name, cohort, [side(cohort, certain, SEED) for side in (plain_fit, engram_fit)])
+        seeds = range(SEED, SEED + 3 * options.repetitions)  # masks decide how long each side trains
+        rounds = [
+            [timed(partial(side, cohort, settings, seed)) for side in (plain_fit, engram_fit)] for seed in seeds
+        ]
+        _print_ratios(rounds, statistics.fmean)
     return agreed
 
 
@@ -236,9 +134,15 @@ def maps(options: argparse.Namespace) -> bool:
     return agreed
 
 
+def study(options: argparse.Namespace) -> bool:
+    """The plan of a whole study. Whether its c-indices are those of the plain loop."""
+    found = [_child(side, options.pixels) for side in ("study-plain", "study-engram")]
+    return training_study.compared(found[0], found[1])
+
+
 def _child(side: str, pixels: int) -> dict[str, Any]:
     own = {name: value for name, value in os.environ.items() if name not in ALLOCATOR}
-    environment = own | {"OMP_NUM_THREADS": "1"} | ({} if side == "plain" else ALLOCATOR)
+    environment = own | {"OMP_NUM_THREADS": "1"} | ({} if side.endswith("plain") else ALLOCATOR)
     command = [sys.executable, __file__, "--side", side, "--pixels", str(pixels)]
     answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
     if side == "profile":
@@ -248,14 +152,17 @@ def _child(side: str, pixels: int) -> dict[str, Any]:
 
 
 def _one_side(side: str, pixels: int) -> None:
+    if side.startswith("study"):
+        print(json.dumps(training_study.one_side(side)))
+        return
     cohort = map_cohort(pixels)
     if side == "profile":
         _profile(cohort, pixels)
         return
     fit = plain_fit if side == "plain" else engram_fit
-    fit(cohort, MAP_SETTINGS.model_copy(update={"max_epochs": 1}))
+    fit(cohort, MAP_SETTINGS.model_copy(update={"max_epochs": 1}), SEED)
     risk: list[Any] = []
-    spent = _timed(lambda: risk.append(fit(cohort, MAP_SETTINGS)))
+    spent = timed(lambda: risk.append(fit(cohort, MAP_SETTINGS, SEED)))
     print(json.dumps({"seconds": spent, "risk": risk[0].tolist()}))
 
 
@@ -270,7 +177,7 @@ def _profile(cohort: Cohort, pixels: int) -> None:
         run = _Run(new_net(cohort.inputs, MAP_SETTINGS), batch, MAP_SETTINGS)
         run.step(run.forward())
         peak = _peak()
-        step = statistics.median(_timed(lambda: run.step(run.forward()))[1] for _ in range(5))
+        step = statistics.median(timed(lambda: run.step(run.forward()))[1] for _ in range(5))
         peak = max(peak, _peak())
         with profile(activities=[ProfilerActivity.CPU]) as seen:
             run.step(run.forward())
@@ -288,16 +195,9 @@ def _peak() -> float:
 
     def speed(side: int) -> float:
         left, right = torch.randn(side, side), torch.randn(side, side)
-        return float(2 * side**3 / min(_timed(lambda: left @ right)[1] for _ in range(6)) / 1e9)
+        return float(2 * side**3 / min(timed(lambda: left @ right)[1] for _ in range(6)) / 1e9)
 
     return max(speed(side) for side in (512, 1024, 2048))
-
-
-def _timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds of the clock and of the processor."""
-    clock, processor = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - clock, time.process_time() - processor
 
 
 def _compared(name: str, cohort: Cohort, risks: list[np.ndarray[Any, Any]]) -> bool:
@@ -307,13 +207,15 @@ def _compared(name: str, cohort: Cohort, risks: list[np.ndarray[Any, Any]]) -> b
     return apart <= AGREED
 
 
-def _print_ratios(rounds: list[list[tuple[float, float]]]) -> None:
+def _print_ratios(
+    rounds: list[list[tuple[float, float]]], middle: Callable[[Iterable[float]], float] = statistics.median
+) -> None:
     for clock, name in enumerate(("clock", "processor")):
-        plain, ours = (statistics.median(each[side][clock] for each in rounds) for side in (0, 1))
+        plain, ours = (middle(each[side][clock] for each in rounds) for side in (0, 1))
         print(f"  {name}: plain {plain:.3f} s, engram {ours:.3f} s, ratio {plain / ours:.2f}")
 
 
-PARTS: dict[str, Callable[[argparse.Namespace], bool]] = {"maps": maps, "vectors": vectors}
+PARTS: dict[str, Callable[[argparse.Namespace], bool]] = {"maps": maps, "vectors": vectors, "study": study}
 
 if __name__ == "__main__":
     main()

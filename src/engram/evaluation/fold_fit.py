@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,8 @@ from engram.evaluation.fingerprint import fingerprint
 from engram.evaluation.preprocess import build_pipeline, keys_of, seen_covariates
 from engram.evaluation.rows import DEEPSURV, GATE, RowSpec
 from engram.evaluation.trials import Judged
-from engram.survival.deepsurv import best_epochs_and_risk
+from engram.outcome import SurvivalOutcome
+from engram.survival.deepsurv import SplitPatients, best_epochs_and_risks
 from engram.survival.metrics import harrell_c
 from engram.survival.splits import Fold
 from engram.table import PatientFeatures, StudyTable
@@ -114,32 +116,73 @@ def fold_risks(
     return FoldRisks(test_risk, train_risk, model.notes, gate, made)
 
 
-def validated(
-    training: StudyTable, validation: StudyTable, spec: RowSpec, config: StudyConfig, *, seed: int
-) -> Judged:
-    """How well a row fitted on `training` ranks `validation`; both are parts of one training part, for tuning.
+@dataclass(frozen=True)
+class InnerSplit:
+    """Two parts of one training part, for tuning. seed: of the model that is fitted on the first."""
 
-    DeepSurv, one network here, stops early where it does best on `validation`.
+    training: StudyTable
+    validation: StudyTable
+    seed: int
+
+
+def validated(splits: Sequence[InnerSplit], spec: RowSpec, config: StudyConfig) -> list[Judged]:
+    """How well a row fitted on each `training` ranks its `validation`.
+
+    DeepSurv, one network a split here, stops early where it does best on `validation`. Networks that can be stacked
+    are trained side by side, so that the last bits of a result depend on all the splits.
     """
-    if harrell_c(np.zeros(len(validation)), validation.outcome) is None:
+    if spec.survival != DEEPSURV:
+        return [_validated_cox(split, spec, config) for split in splits]
+    design = build_pipeline(spec, config, seed=0).named_steps["survival"].design
+    ready = [_made_ready(split, spec, config) for split in splits]
+    known = [(one, split.seed) for one, split in zip(ready, splits, strict=True) if isinstance(one, SplitPatients)]
+    parts, seeds = [one for one, _ in known], [seed for _, seed in known]
+    looks = iter(best_epochs_and_risks(parts, config.training, seeds, design=design))
+    return [one if isinstance(one, Judged) else _ranked(next(looks), one.validation_outcome) for one in ready]
+
+
+def _made_ready(split: InnerSplit, spec: RowSpec, config: StudyConfig) -> SplitPatients | Judged:
+    """Both parts as a network sees them, by statistics of `training`; or why no network can be judged."""
+    training, validation = split.training, split.validation
+    if not _comparable(validation):
         return Judged(None)
-    pipeline, y = build_pipeline(spec, config, seed=seed), training.outcome.to_structured()
+    preprocess = build_pipeline(spec, config, seed=split.seed).named_steps["preprocess"]
     seen, shown = visible(training.features, spec), visible(validation.features, spec)
     try:
-        if spec.survival != DEEPSURV:
-            epochs, risk = None, pipeline.fit(seen, y).predict(shown)
-        else:
-            preprocess, model = pipeline.named_steps["preprocess"].fit(seen, y), pipeline.named_steps["survival"]
-            parts = preprocess.transform(seen), training.outcome, preprocess.transform(shown), validation.outcome
-            found = best_epochs_and_risk(*parts, config.training, seed, design=model.design)
-            if found is None:
-                return Judged(None)
-            epochs, risk = found
+        preprocess.fit(seen, training.outcome.to_structured())
+        inputs = preprocess.transform(seen), preprocess.transform(shown)
+    except CohortError as error:
+        return Judged(None, failed=str(error))
+    return SplitPatients(inputs[0], training.outcome, inputs[1], validation.outcome)
+
+
+def _ranked(look: tuple[int, RiskArray] | None, outcome: SurvivalOutcome) -> Judged:
+    """How one network did; None where nothing could be learned or nobody be ranked."""
+    if look is None:
+        return Judged(None)
+    epochs, risk = look
+    if not np.isfinite(risk).all():
+        return Judged(None, failed=DIVERGED)
+    return Judged(harrell_c(risk, outcome), epochs)
+
+
+def _validated_cox(split: InnerSplit, spec: RowSpec, config: StudyConfig) -> Judged:
+    training, validation = split.training, split.validation
+    if not _comparable(validation):
+        return Judged(None)
+    pipeline = build_pipeline(spec, config, seed=split.seed)
+    try:
+        pipeline.fit(visible(training.features, spec), training.outcome.to_structured())
+        risk = pipeline.predict(visible(validation.features, spec))
     except CohortError as error:
         return Judged(None, failed=str(error))
     if not np.isfinite(risk).all():
         return Judged(None, failed=DIVERGED)
-    return Judged(harrell_c(risk, validation.outcome), epochs)
+    return Judged(harrell_c(risk, validation.outcome))
+
+
+def _comparable(table: StudyTable) -> bool:
+    return harrell_c(np.zeros(len(table)), table.outcome) is not None
 
 
 def scored(risks: FoldRisks, table: StudyTable, fold: Fold) -> FoldResult:

@@ -15,10 +15,10 @@ from engram.config import StudyConfig
 from engram.config_models import Training
 from engram.errors import CohortError, StorageError
 from engram.evaluation.cross_validate import FoldJob, decided_by, opened
-from engram.evaluation.fold_fit import job_seed, validated, visible
+from engram.evaluation.fold_fit import InnerSplit, job_seed, validated, visible
 from engram.evaluation.folds import grouped_folds
-from engram.evaluation.rows import RowSpec
-from engram.evaluation.search_space import space_of
+from engram.evaluation.rows import DEEPSURV, RowSpec
+from engram.evaluation.search_space import has_map_head, space_of
 from engram.evaluation.sobol import search
 from engram.evaluation.transport import features_digest, outcome_digest
 from engram.evaluation.trials import Judged, Trial
@@ -103,25 +103,39 @@ class _Part:
     def judge(self, settings: Training, fold: int) -> Judged:
         """How settings do on one inner fold: as kept, or fitted now."""
         config = self.config.model_copy(update={"training": settings})
-        split = self.folds[fold]
-        seed = job_seed(config.evaluation.seed, f"{self.spec.name}, inner fold {fold}", self.number)
-        path = self.kept / f"{self._address(config, split, seed)}.json"
-        found = _read(path)
-        if found is None:
-            training, validation = (self.training.subset(index) for index in (split.train_index, split.test_index))
-            found = validated(training, validation, self.spec, config, seed=seed)
-            write_json(path, {"c_index": found.c_index, "epochs": found.epochs, "failed": found.failed})
-        return found
+        found = _read(self._path(config, fold))
+        return self._judged_now(config, fold) if found is None else found
 
-    def _address(self, config: StudyConfig, split: Fold, seed: int) -> str:
-        return digest(
+    def _judged_now(self, config: StudyConfig, fold: int) -> Judged:
+        """One inner fold. Networks that train side by side are judged on all of them at once, which takes hardly
+        longer, and always on all of them: whatever was kept, the numbers are the same."""
+        alone = self.spec.survival != DEEPSURV or has_map_head(self.spec)
+        numbers = [fold] if alone else range(len(self.folds))
+        judged = validated([self._inner(number) for number in numbers], self.spec, config)
+        for number, one in zip(numbers, judged, strict=True):
+            kept = {"c_index": one.c_index, "epochs": one.epochs, "failed": one.failed}
+            write_json(self._path(config, number), kept)
+        return dict(zip(numbers, judged, strict=True))[fold]
+
+    def _inner(self, fold: int) -> InnerSplit:
+        split = self.folds[fold]
+        training, validation = (self.training.subset(index) for index in (split.train_index, split.test_index))
+        return InnerSplit(training, validation, self._seed(fold))
+
+    def _seed(self, fold: int) -> int:
+        return job_seed(self.config.evaluation.seed, f"{self.spec.name}, inner fold {fold}", self.number)
+
+    def _path(self, config: StudyConfig, fold: int) -> Path:
+        address = digest(
             {
                 "patients": self.patients,
-                "validation": split.test_index.tolist(),
+                "folds": [split.test_index.tolist() for split in self.folds],
+                "fold": fold,
                 "model": decided_by(self.spec, config, self.code),
-                "seed": seed,
+                "seed": self._seed(fold),
             }
         )
+        return self.kept / f"{address}.json"
 
 
 def _read(path: Path) -> Judged | None:

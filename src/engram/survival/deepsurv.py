@@ -132,21 +132,6 @@ def _inner_run(split: SplitPatients, seed: int) -> InnerRun:
     return InnerRun(split.inputs, training, validation, seed)
 
 
-def best_epochs_and_risk(
-    inputs: ModelInputs,
-    outcome: SurvivalOutcome,
-    validation_inputs: ModelInputs,
-    validation_outcome: SurvivalOutcome,
-    settings: Training,
-    seed: int,
-    *,
-    design: Design = AVERAGED,
-) -> tuple[int, npt.NDArray[np.float64]] | None:
-    """`best_epochs_and_risks` of one split."""
-    split = SplitPatients(inputs, outcome, validation_inputs, validation_outcome)
-    return best_epochs_and_risks([split], settings, [seed], design=design)[0]
-
-
 def _notes(splits: int, usable: int, epochs: int) -> tuple[str, ...]:
     if usable == 0:
         return (f"no inner split could end the training early; {epochs} epochs were trained, the default",)

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from engram.config_models import Training
 from engram.survival.inputs import ModelInputs
 from engram.survival.network import DeepSurvNet, Design
@@ -40,7 +38,9 @@ def best_looks(runs: Sequence[InnerRun], settings: Training, design: Design) -> 
         with local_seed(run.seed):
             net = new_net(run.inputs, settings, design)
             if stackable(net, net.head):
-                inner = _inner(net, run)
+                inner = Inner(
+                    _member(net, run.training, run.seed), net.fuse(run.validation.batch), run.validation.sets
+                )
                 stacks.setdefault(inner.columns.shape[1], {})[index] = inner
             else:
                 looks[index] = best_epoch(net, run.training, run.validation, settings)
@@ -64,7 +64,7 @@ def trained_nets(
         with local_seed(seed):
             net = new_net(inputs, settings, design)
             if stackable(net, net.head):
-                members.append(_member(net, everyone))
+                members.append(_member(net, everyone, seed))
             else:
                 train(net, everyone, settings, epochs=epochs)
         nets.append(net.eval())
@@ -73,12 +73,5 @@ def trained_nets(
     return tuple(nets)
 
 
-def _inner(net: DeepSurvNet, run: InnerRun) -> Inner:
-    return Inner(_member(net, run.training), net.fuse(run.validation.batch), run.validation.sets)
-
-
-def _member(net: DeepSurvNet, training: LabelledBatch) -> Member:
-    """Call it where `net` was made: its dropout goes on from the random numbers of its weights."""
-    dropout = torch.Generator()
-    dropout.set_state(torch.get_rng_state())
-    return Member(net.head, dropout, net.fuse(training.batch), training.sets)
+def _member(net: DeepSurvNet, training: LabelledBatch, seed: int) -> Member:
+    return Member(net.head, seed, net.fuse(training.batch), training.sets)

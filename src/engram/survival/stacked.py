@@ -2,7 +2,7 @@
 
 A head of a few thousand weights keeps a processor busy for microseconds; the calls around that take far longer.
 So networks of one shape are stacked: weights (s, out, in), patients (s, n, width), shorter groups padded with rows
-that no sum, mean or risk set counts. Each network keeps its own initial weights, its own generator for dropout, its
+that no sum, mean or risk set counts. Each network keeps its own initial weights, its own seed for dropout, its
 own clipping and its own early stop, as if it were alone.
 """
 
@@ -29,12 +29,12 @@ _BETAS, _EPS = (0.9, 0.999), 1e-8  # of torch.optim.AdamW
 class Member:
     """One network of a stack.
 
-    head: Linear, BatchNorm1d, LayerNorm, ReLU and Dropout layers, not trained yet. dropout: the generator that its
-    masks, and nothing else, are drawn from. columns: float32 (n, p), what it trains on, with their risk sets.
+    head: Linear, BatchNorm1d, LayerNorm, ReLU and Dropout layers, not trained yet. dropout: the seed of its masks,
+    and of nothing else. columns: float32 (n, p), what it trains on, with their risk sets.
     """
 
     head: nn.Sequential
-    dropout: torch.Generator
+    dropout: int
     columns: torch.Tensor
     sets: RiskSets
 
@@ -123,7 +123,7 @@ class _Stack:
             weights, gradients = _views(self.weights, start, shapes), _views(self._gradients, start, shapes)
             start += sum(shape.numel() for shape in shapes)
             if not (isinstance(layer, nn.Dropout) and layer.p == 0):
-                layers.append((place, _layer(layer, weights, gradients, self._rows)))
+                layers.append((place, _layer(layer, place, weights, gradients, self._rows)))
         return layers
 
     @torch.no_grad()
@@ -213,11 +213,13 @@ def _views(whole: torch.Tensor, start: int, shapes: Sequence[torch.Size]) -> lis
     return views
 
 
-def _layer(layer: nn.Module, weights: list[torch.Tensor], gradients: list[torch.Tensor], rows: Rows) -> Layer:
+def _layer(
+    layer: nn.Module, place: int, weights: list[torch.Tensor], gradients: list[torch.Tensor], rows: Rows
+) -> Layer:
     if isinstance(layer, nn.Linear):
         return Linear(weights, gradients)
     if isinstance(layer, nn.BatchNorm1d):
         return BatchNorm(weights, gradients, layer.eps, rows)
     if isinstance(layer, nn.LayerNorm):
         return LayerNorm(weights, gradients, layer.eps)
-    return Dropout(layer.p, rows) if isinstance(layer, nn.Dropout) else Layer()
+    return Dropout(layer.p, place, rows) if isinstance(layer, nn.Dropout) else Layer()

@@ -13,23 +13,25 @@ import torch
 from torch import nn
 from torch.nn.functional import layer_norm
 
+from engram.survival.dropout_masks import Masks
+
 
 @dataclass(frozen=True)
 class Rows:
     """Which rows of a stack are patients. counts: of each network. n: the same, float32 (s, 1, 1).
 
     shares: (s, 1, n), what each row counts in a mean: 1 / n, and 0 for padding. real: (s, n, 1), 1 for patients and
-    0 for padding; None where nobody is padded. dropout: one generator each.
+    0 for padding; None where nobody is padded. dropout: one seed each.
     """
 
     counts: Sequence[int]
     n: torch.Tensor
     shares: torch.Tensor
     real: torch.Tensor | None
-    dropout: Sequence[torch.Generator]
+    dropout: Sequence[int]
 
     @classmethod
-    def of(cls, counts: Sequence[int], dropout: Sequence[torch.Generator]) -> Rows:
+    def of(cls, counts: Sequence[int], dropout: Sequence[int]) -> Rows:
         """counts: patients of each network."""
         n = torch.tensor(counts, dtype=torch.float32)[:, None, None]
         real = (torch.arange(max(counts))[None, :, None] < n).float()
@@ -51,7 +53,9 @@ class Layer:
 
     def backward(self, slope: torch.Tensor, *, onwards: bool) -> torch.Tensor:  # noqa: ARG002
         """From the gradient of the output to that of the input, which is needed if `onwards`; sets the weights'."""
-        return torch.where(self._output > 0, slope, 0.0)
+        # Several times as fast as torch.where.
+        through: torch.Tensor = torch.ops.aten.threshold_backward(slope, self._output, 0)
+        return through
 
     def calibrate(self, x: torch.Tensor) -> torch.Tensor:
         """The output for the training patients without dropout; takes the statistics that `judge` uses."""
@@ -88,22 +92,21 @@ class Linear(Layer):
 
 
 class Dropout(Layer):
-    """Draws as `torch.nn.functional.dropout` does, from each network's own generator."""
+    """As `torch.nn.Dropout`, with masks of each network's own (`dropout_masks.py`)."""
 
-    def __init__(self, p: float, rows: Rows) -> None:
-        self._p, self._rows = p, rows
-        self._mask: torch.Tensor | None = None
+    def __init__(self, p: float, place: int, rows: Rows) -> None:
+        self._p, self._place, self._rows = p, place, rows
+        self._masks: Masks | None = None
 
     def train(self, x: torch.Tensor) -> torch.Tensor:
-        if self._mask is None:
-            self._mask = torch.zeros_like(x)
-            self._parts = [mask[:count] for mask, count in zip(self._mask, self._rows.counts, strict=True)]
-        for part, generator in zip(self._parts, self._rows.dropout, strict=True):
-            part.bernoulli_(1 - self._p, generator=generator)
-        return x * self._mask.div_(1 - self._p)
+        if self._masks is None:
+            seeds, counts = self._rows.dropout, self._rows.counts
+            self._masks = Masks(self._p, seeds, counts, place=self._place, width=x.shape[2])
+        self._mask = self._masks.draw()
+        return x * self._mask
 
     def backward(self, slope: torch.Tensor, *, onwards: bool) -> torch.Tensor:  # noqa: ARG002
-        return slope if self._mask is None else slope * self._mask
+        return slope * self._mask
 
     def judge(self, x: torch.Tensor) -> torch.Tensor:
         return x

@@ -138,6 +138,39 @@ def test_a_killed_search_goes_on_with_the_same_trials_and_makes_only_what_is_mis
     assert sorted(tmp_path.rglob("*.json")) == files
 
 
+def test_networks_are_judged_on_all_inner_folds_at_once_whatever_was_kept(make, tmp_path, monkeypatch):
+    table, specs, folds, config = make(rows=2, trials=1, inner_folds=3)
+    stacks = []
+    original = fold_fit.best_epochs_and_risks
+    monkeypatch.setattr(
+        fold_fit,
+        "best_epochs_and_risks",
+        lambda parts, *a, **k: stacks.append(len(parts)) or original(parts, *a, **k),
+    )
+    first = searched(table, specs[1:], folds, config, tmp_path)
+    assert stacks == [3, 3]
+    for file in sorted((tmp_path / "trials").glob("*.json"))[::2]:
+        file.unlink()
+    assert searched(table, specs[1:], folds, config, tmp_path) == first
+    assert set(stacks) == {3}
+
+
+def test_an_inner_fold_that_cannot_be_judged_leaves_the_others_as_they_are(make):
+    table, specs, folds, config = make(rows=2)
+    good = fold_fit.InnerSplit(*(table.subset(i) for i in (folds[0].train_index, folds[0].test_index)), 3)
+    empty = good.training.features.covariates.assign(age=np.nan, stage=None, sex=None)
+    features = dataclasses.replace(good.training.features, covariates=empty)
+    unfit = dataclasses.replace(good, training=dataclasses.replace(good.training, features=features))
+    nobody = SurvivalOutcome(np.zeros(len(good.validation), dtype=bool), good.validation.outcome.time)
+    unranked = dataclasses.replace(good, validation=dataclasses.replace(good.validation, outcome=nobody))
+    for spec in specs:
+        failed, judged, silent = fold_fit.validated([unfit, good, unranked], spec, config)
+        assert "no covariate is left" in failed.failed
+        assert judged.failed is None
+        assert [judged] == fold_fit.validated([good], spec, config)
+        assert (silent.c_index, silent.failed) == (None, None)
+
+
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("damage", ["", "{}", '{"c_index": "high", "epochs": null, "failed": null}', "[]"])
 def test_a_damaged_trial_is_judged_again(make, tmp_path, damage):

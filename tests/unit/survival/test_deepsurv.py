@@ -11,7 +11,8 @@ from engram.survival import training as training_module
 from engram.survival.deepsurv import (
     DEFAULT_EPOCHS,
     FittedDeepSurv,
-    best_epochs_and_risk,
+    SplitPatients,
+    best_epochs_and_risks,
     fit_deepsurv,
     inner_splits,
 )
@@ -200,6 +201,11 @@ def test_norm_and_embedding_dropout_are_layers_of_the_survival_head_and_none_whe
         assert [type(layer).__name__ for layer in net.head] == layers
         if dropout:
             assert net.head[0].p == dropout
+
+
+def best_epochs_and_risk(inputs, outcome, validation_inputs, validation_outcome, settings, seed):
+    parts = SplitPatients(inputs, outcome, validation_inputs, validation_outcome)
+    return best_epochs_and_risks([parts], settings, [seed])[0]
 
 
 def test_the_validation_risk_is_that_of_the_best_epoch():

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from engram.config_models import Training
 from engram.outcome import SurvivalOutcome
 from engram.survival.cox_loss import cox_loss, risk_sets
+from engram.survival.dropout_masks import Masks
 from engram.survival.inputs import ModelInputs
 from engram.survival.network import Design
 from engram.survival.side_by_side import InnerRun, best_looks, trained_nets
@@ -52,9 +54,31 @@ def run_of(n, m, seed, columns=4):
     )
 
 
+class DrawnDropout(nn.Module):
+    """Dropout of one network by the masks that it has in a stack."""
+
+    def __init__(self, p, seed, place):
+        super().__init__()
+        self.p, self.seed, self.place, self.masks = p, seed, place, None
+
+    def forward(self, x):
+        if not self.training or self.p == 0:
+            return x
+        self.masks = self.masks or Masks(self.p, [self.seed], [len(x)], place=self.place, width=x.shape[1])
+        return x * self.masks.draw()[0].clone()
+
+
+def alone(inputs, settings, seed):
+    net = new_net(inputs, settings)
+    for place, layer in enumerate(net.head):
+        if isinstance(layer, nn.Dropout):
+            net.head[place] = DrawnDropout(layer.p, seed, place)
+    return net
+
+
 def one_by_one(run, settings):
     with local_seed(run.seed):
-        return best_epoch(new_net(run.inputs, settings), run.training, run.validation, settings)
+        return best_epoch(alone(run.inputs, settings, run.seed), run.training, run.validation, settings)
 
 
 def assert_same(looks, others, tolerance=1e-5):
@@ -79,10 +103,10 @@ def test_trained_networks_are_those_trained_one_by_one(change):
     nets = trained_nets(inputs, everyone, settings, AVERAGED, epochs=9, seeds=[4, 5, 6])
     for seed, net in zip([4, 5, 6], nets, strict=True):
         with local_seed(seed):
-            alone = new_net(inputs, settings)
-            train(alone, everyone, settings, epochs=9)
+            other = alone(inputs, settings, seed)
+            train(other, everyone, settings, epochs=9)
         assert not net.training
-        torch.testing.assert_close(net(everyone.batch), alone.eval()(everyone.batch), rtol=0, atol=1e-6)
+        torch.testing.assert_close(net(everyone.batch), other.eval()(everyone.batch), rtol=0, atol=1e-6)
 
 
 def test_company_does_not_matter():
