@@ -55,11 +55,11 @@ def _print_signal(studies: list[StudyConfig]) -> None:
     print("| row | " + " | ".join(f"seed {i}" for i in range(len(studies))) + " | mean | true c |")
     print("| --- |" + " --- |" * (len(studies) + 2))
     for rows in zip(*(r.rows for r in results), strict=True):
-        means, true = [_mean(r) for r in rows], np.mean([r.true_mean for r in rows])
+        means, true = [_mean(r) for r in rows], [r.true_mean for r in rows if r.true_mean is not None]
         print(
             f"| {rows[0].name} | "
             + " | ".join(f"{m:.3f}" for m in means)
-            + f" | {np.mean(means):.3f} | {true:.3f} |"
+            + f" | {np.mean(means):.3f} | {f'{np.mean(true):.3f}' if true else 'unknown'} |"
         )
     print(
         "\nGain of clinical + image over clinical alone (mean of the rows of both regions, minus the baseline):\n"

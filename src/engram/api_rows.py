@@ -9,8 +9,8 @@ from typing import get_args
 
 from engram.config_models import Family, FusionName, Head
 from engram.errors import ConfigError
-from engram.evaluation.rows import AVERAGING, DEEPSURV, FINAL, NONE, PCA, RIDGE_COX, RowSpec
-from engram.table import MAP_READOUTS, OWN, EmbeddingKey, PatientFeatures
+from engram.evaluation.rows import AVERAGING, DEEPSURV, FINAL, NONE, PCA, RIDGE_COX, SELECTION, RowSpec
+from engram.table import MAP_READOUTS, OWN, RADIOMICS, EmbeddingKey, PatientFeatures
 
 CLINICAL = "clinical"
 MODELS = (RIDGE_COX, DEEPSURV)
@@ -22,10 +22,11 @@ FUSIONS: tuple[str, ...] = get_args(FusionName)
 class Row:
     """One model to be measured.
 
-    sees: "clinical" for the covariates, and embeddings by name or EmbeddingKey. model: "ridge Cox", which is the
-    default for covariates and vectors, or "DeepSurv", the default for maps. head: what makes a vector of an
-    embedding; "PCA" for vectors and, by default, where ridge Cox reads maps; "averaging" or another for maps.
-    fusion: of two embeddings of maps: "concatenation" or "gate". name: printed, and part of the row's seed.
+    sees: "clinical" for all covariates, or some of them by their names, and embeddings by name or EmbeddingKey.
+    model: "ridge Cox", which is the default for covariates and vectors, or "DeepSurv", the default for maps. head:
+    what makes a vector of an embedding; "PCA" for vectors and, by default, where ridge Cox reads maps; "averaging"
+    or another for maps. fusion: of two embeddings of maps: "concatenation" or "gate". name: printed, and part of
+    the row's seed.
     """
 
     sees: tuple[str | EmbeddingKey, ...]
@@ -45,6 +46,19 @@ class OwnRow(RowSpec):
     def modalities(self) -> tuple[str, ...]:
         """The embeddings that the model sees."""
         return self.names
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a row sees. covariates: "clinical" for all, or names; empty for none."""
+
+    covariates: tuple[str, ...]
+    keys: tuple[EmbeddingKey, ...]
+
+    @property
+    def only(self) -> tuple[str, ...] | None:
+        """The names of its covariates; None for all, and for none."""
+        return None if self.covariates in ((), (CLINICAL,)) else self.covariates
 
 
 def specs_of(rows: Sequence[Row | str] | None, features: PatientFeatures) -> tuple[RowSpec, ...]:
@@ -93,30 +107,28 @@ def _parsed(text: str) -> Row:
 
 def _spec(row: Row, known: Mapping[str, EmbeddingKey], features: PatientFeatures) -> RowSpec:
     title = row.name or " + ".join(map(str, row.sees))
-    clinical, keys = _seen(row, title, known, features)
+    found = _seen(row, title, known, features)
+    keys, clinical, only = found.keys, bool(found.covariates), found.only
     head, model = _model(row, title, keys)
     fusion = _fusion(row, title, keys, head, parts=len(keys) + clinical)
     family: Family = "clinical" if not keys else "multimodal" if clinical else "image"
-    seen = " + ".join([*(key.modality for key in keys), *[CLINICAL] * clinical])
+    seen = " + ".join([*(key.modality for key in keys), *found.covariates])
     name = row.name or _name(seen, keys, head, fusion, model)
     if not keys:
-        return RowSpec(name, family, None, NONE, NONE, head, fusion, model)
+        return RowSpec(name, family, None, NONE, NONE, head, fusion, model, only)
     first = keys[0]
     if first.readout in OWN:
         names = tuple(key.modality for key in keys)
-        return OwnRow(name, family, " + ".join(names), NONE, first.readout, head, fusion, model, names=names)
+        return OwnRow(name, family, " + ".join(names), NONE, first.readout, head, fusion, model, only, names=names)
     origin = "Combined" if len(keys) > 1 else first.modality
-    return RowSpec(name, family, origin, first.roi, first.readout, head, fusion, model)
+    return RowSpec(name, family, origin, first.roi, first.readout, head, fusion, model, only)
 
 
-def _seen(
-    row: Row, title: str, known: Mapping[str, EmbeddingKey], features: PatientFeatures
-) -> tuple[bool, list[EmbeddingKey]]:
-    """Whether the row sees covariates, and its embeddings: PET before CT, else in the order given."""
+def _seen(row: Row, title: str, known: Mapping[str, EmbeddingKey], features: PatientFeatures) -> _Seen:
+    """Embeddings are PET before CT, else in the order given."""
     names: dict[object, EmbeddingKey | None] = dict(known.items())
     names.update((key, key) for key in known.values())
-    if features.declared:
-        names[CLINICAL] = None
+    names.update(dict.fromkeys([CLINICAL, *features.declared] if features.declared else []))
     strange = [] if isinstance(row.sees, str) else [one for one in row.sees if one not in names]
     if strange or not row.sees or isinstance(row.sees, str):
         raise ConfigError(f"row '{title}': {_no_such(strange, names)}")
@@ -128,9 +140,26 @@ def _seen(
             f"row '{title}': a row sees vectors or maps, all of them yours or all of one region and read-out. "
             "Make a row for each, or hand them over under names of your own and in one form."
         )
-    order = ("PET", "CT")
-    ours = bool(keys) and keys[0].readout not in OWN
-    return CLINICAL in row.sees, sorted(keys, key=lambda key: order.index(key.modality)) if ours else keys
+    covariates = tuple(str(one) for one in row.sees if names[one] is None)
+    _check_covariates(covariates, title, known, features)
+    if keys and keys[0].readout not in OWN:
+        keys.sort(key=lambda key: ("PET", "CT").index(key.modality))
+    return _Seen(covariates, tuple(keys))
+
+
+def _check_covariates(
+    seen: Sequence[str], title: str, known: Mapping[str, EmbeddingKey], features: PatientFeatures
+) -> None:
+    """Raises ConfigError where a name says two things, or a covariate would be seen twice."""
+    twofold = next(
+        (name for name in seen if name in known or (name == CLINICAL and name in features.declared)), None
+    )
+    if twofold is not None:
+        raise ConfigError(f"row '{title}': '{twofold}' is the name of two things in the table. Rename one of them.")
+    if CLINICAL in seen and len(seen) > 1:
+        raise ConfigError(
+            f"row '{title}': '{CLINICAL}' is all covariates, '{seen[-1]}' one of them. Name one or other."
+        )
 
 
 def _no_such(strange: Sequence[object], names: Iterable[object]) -> str:
@@ -147,9 +176,10 @@ def _model(row: Row, title: str, keys: Sequence[EmbeddingKey]) -> tuple[str, str
     """Head and survival model, with their defaults, or ConfigError where they do not go together."""
     maps = bool(keys) and keys[0].readout in MAP_READOUTS
     model = row.model or (DEEPSURV if maps and row.head != PCA else RIDGE_COX)
-    by_default = NONE if not keys else PCA if not maps or model == RIDGE_COX else AVERAGING
+    of_vectors = SELECTION if keys and keys[0].readout == RADIOMICS else PCA
+    by_default = NONE if not keys else of_vectors if not maps or model == RIDGE_COX else AVERAGING
     head = row.head or by_default
-    possible = [NONE] if not keys else [PCA] if not maps or model == RIDGE_COX else [h for h in HEADS if h != PCA]
+    possible = [by_default] if by_default != AVERAGING else [h for h in HEADS if h != PCA]
     if model not in MODELS:
         raise ConfigError(f"row '{title}': no model '{model}'; there are {', '.join(MODELS)}.")
     if head not in possible:
@@ -160,7 +190,7 @@ def _model(row: Row, title: str, keys: Sequence[EmbeddingKey]) -> tuple[str, str
 
 
 def _fusion(row: Row, title: str, keys: Sequence[EmbeddingKey], head: str, *, parts: int) -> str:
-    gate_possible = len(keys) == 2 and head not in (PCA, NONE)
+    gate_possible = len(keys) == 2 and head not in (PCA, SELECTION, NONE)
     if row.fusion not in (None, *FUSIONS) or (row.fusion == "gate" and not gate_possible):
         raise ConfigError(
             f"row '{title}': fusion '{row.fusion}' is not possible here; concatenation is, and a gate mixes two "
@@ -172,7 +202,7 @@ def _fusion(row: Row, title: str, keys: Sequence[EmbeddingKey], head: str, *, pa
 def _name(seen: str, keys: Sequence[EmbeddingKey], head: str, fusion: str, model: str) -> str:
     """As rows of a study file are called: what is not the default is said."""
     if not keys:
-        return f"Clinical, {model}"
+        return f"{'Clinical' if seen == CLINICAL else seen}, {model}"
     first = keys[0]
     maps = first.readout in MAP_READOUTS
     place = [] if first.readout in OWN else [first.roi, *([] if first.readout == FINAL else [first.readout])]

@@ -18,7 +18,7 @@ class Tuning(Section):
     """How hyperparameters are found (paper 2.4.1)."""
 
     protocols: tuple[ProtocolName, ...] = Field(("fixed",), min_length=1)
-    trials: int = Field(16, ge=1, description="points of the Sobol sequence; a power of two")
+    trials: int = Field(16, ge=1, le=4096, description="points of the Sobol sequence; a power of two")
     inner_folds: int = Field(3, ge=2, description="folds inside a training part that judge a trial (nested)")
     share: bool = Field(
         True,
@@ -30,7 +30,7 @@ class Tuning(Section):
     @classmethod
     def _power_of_two(cls, trials: int) -> int:
         if trials & (trials - 1):
-            raise ValueError(f"must be a power of two, as Sobol sequences are balanced at these only, not {trials}")
+            raise ValueError("must be a power of two: Sobol sequences are balanced at these only")
         return trials
 
     @property

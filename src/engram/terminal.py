@@ -19,6 +19,10 @@ class Terminal:
     def say(self, text: str) -> None:
         out.print(text, markup=False, soft_wrap=True)
 
+    def part(self, text: str, jobs: int) -> None:
+        del jobs
+        self.say(text)
+
     @contextmanager
     def stage(self, title: str) -> Iterator[Callable[[float, int], object]]:
         shown = self._bar(title) if out.is_terminal else nullcontext(_Lines(title).tell)

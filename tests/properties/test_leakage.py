@@ -226,7 +226,7 @@ def test_sub_tables_share_no_memory_with_the_whole():
 def test_a_row_sees_only_what_its_name_says():
     for spec in ROWS.values():
         seen = visible(TABLE.features, spec)
-        assert seen.covariates.shape[1] == (0 if spec.family == "image" else 1 if spec.stage else 4)
+        assert seen.covariates.shape[1] == (0 if spec.family == "image" else 1 if spec.only else 4)
         assert {key.modality for key in seen.embeddings} == set(spec.modalities)
         assert {key.readout for key in seen.embeddings} == ({spec.readout} if spec.modalities else set())
 

@@ -130,6 +130,8 @@ def test_a_study_without_covariates(table):
         ("clinical + maps, attention", ("maps + clinical, attention", "attention", "concatenation", "DeepSurv")),
         ("maps + more, gate", ("maps + more, gate", "averaging", "gate", "DeepSurv")),
         ("maps, ridge Cox", ("maps, PCA", "PCA", "-", "ridge Cox")),
+        ("noise", ("noise, ridge Cox", "-", "-", "ridge Cox")),
+        ("mine + noise", ("mine + noise", "PCA", "concatenation", "ridge Cox")),
         ("PET spine volume", ("PET, spine, volume", "PCA", "-", "ridge Cox")),
         (Row(("CT spine volume", "PET spine volume"), name="both"), ("both", "PCA", "concatenation", "ridge Cox")),
         (
@@ -146,14 +148,51 @@ def test_rows_and_their_defaults(table, row, parts):
         assert specs_of([spec.name], table.features) == (spec,)
 
 
+def test_a_row_may_see_some_of_the_covariates(table, tmp_path):
+    rng = np.random.default_rng(3)
+    given = pd.DataFrame({"good": -table.outcome.time, "noise": rng.normal(size=N), "mine": rng.normal(size=N)})
+    with_more = StudyTable.from_arrays(table.features.ids, given, table.outcome, {"mine": rng.normal(size=(N, 2))})
+    truth = pd.DataFrame(rng.normal(size=(N, 3)), columns=["clinical", "imaging", "total"])
+    rows = ["good", "noise", "good + noise", "clinical"]
+    found = evaluate(with_more, rows, protocol="fixed", evaluation={"folds": 2}, truth=truth)
+    assert found.rows.loc["good, ridge Cox", "c_index"] > 0.9
+    assert found.rows.loc["noise, ridge Cox", "c_index"] < 0.7
+    assert [row.true_mean is None for row in found.study.rows] == [True, True, True, False]
+    assert "the truth says what all of them know" in found.to_html(tmp_path / "page.html").read_text()
+    with pytest.raises(ConfigError, match="'mine' is the name of two things"):
+        specs_of(["mine"], with_more.features)
+
+
+def test_what_an_embedding_adds_to_one_covariate_is_declared_in_advance(table):
+    rows = ["noise", "clinical", "mine + noise"]
+    found = evaluate(table, rows, protocol="fixed", evaluation={"folds": 2})
+    planned = found.comparisons.query("prespecified")[["row", "other"]].to_numpy().tolist()
+    assert planned == [["mine + noise", "noise, ridge Cox"]]
+
+
+def test_radiomics_that_are_handed_over_are_chosen_from(table):
+    keys = [EmbeddingKey(scan, "spine", "radiomics") for scan in ("PET", "CT")]
+    bare = StudyTable.from_arrays(
+        table.features.ids, outcome=table.outcome, embeddings={key: np.eye(N)[:, :3] for key in keys}
+    )
+    (spec,) = specs_of(["PET spine radiomics + CT spine radiomics"], bare.features)
+    assert (spec.head, spec.survival, spec.fusion) == ("selection", "ridge Cox", "concatenation")
+    with pytest.raises(ConfigError, match="a gate mixes"):
+        specs_of(["PET spine radiomics + CT spine radiomics, gate"], bare.features)
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
         ("mine", "expected a list of rows"),
         ([], "expected a list of rows"),
-        (["mien"], r"sees 'mien', which is not there; the table has mine, .*clinical\. Did you mean 'mine'\?"),
+        (
+            ["mien"],
+            r"sees 'mien', which is not there; the table has mine, .*clinical, noise\. Did you mean 'mine'\?",
+        ),
         (["mine + mine"], "one thing twice"),
         (["mine + maps"], "vectors or maps"),
+        (["clinical + noise"], "'clinical' is all covariates, 'noise' one of them"),
         (["PET spine volume + CT spine roi"], "one region and read-out"),
         (["mine + PET spine volume"], "all of them yours"),
         (["mine", "mine"], "two would be called 'mine'"),

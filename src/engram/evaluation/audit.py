@@ -38,9 +38,9 @@ class Differences:
 
 def kinds_of(specs: Sequence[RowSpec]) -> list[RowSpec]:
     """The first row of each kind: of what it sees, its head, its fusion and its survival model."""
-    found: dict[tuple[str | None, ...], RowSpec] = {}
+    found: dict[tuple[object, ...], RowSpec] = {}
     for spec in specs:
-        found.setdefault((spec.family, spec.readout, spec.head, spec.fusion, spec.survival, spec.stage), spec)
+        found.setdefault((spec.family, spec.readout, spec.head, spec.fusion, spec.survival, spec.only), spec)
     return list(found.values())
 
 

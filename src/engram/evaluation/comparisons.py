@@ -11,7 +11,7 @@ from engram.evaluation.bootstrap import Interval, difference_interval
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.multiplicity import benjamini_hochberg, holm
 from engram.evaluation.results import Comparison
-from engram.evaluation.rows import AVERAGING, DEEPSURV, NONE, PCA, RIDGE_COX, RowSpec
+from engram.evaluation.rows import AVERAGING, DEEPSURV, NONE, PCA, RIDGE_COX, SELECTION, RowSpec
 from engram.evaluation.statistics import fold_statistics
 from engram.outcome import SurvivalOutcome
 from engram.table import BASELINES, MAP_READOUTS
@@ -33,7 +33,8 @@ class Pair:
 def pairs_of(specs: Sequence[RowSpec]) -> list[Pair]:
     """The pairs that are compared: first the prespecified ones, then those that explore.
 
-    Prespecified: each image + clinical row of the memory against the clinical row of the same survival model.
+    Prespecified: each image + clinical row of the memory against the clinical row of the same survival model and
+    covariates.
     Exploring: rows that differ in one thing alone.
     """
     planned, exploring = [], []
@@ -104,13 +105,13 @@ def _compared(
 
 def _adds_images(row: RowSpec, *, to: RowSpec) -> bool:
     of_memory = row.family == "multimodal" and row.readout not in BASELINES
-    return of_memory and to.family == "clinical" and to.stage is None and to.survival == row.survival
+    return of_memory and to.family == "clinical" and to.only == row.only and to.survival == row.survival
 
 
 def _differences(one: RowSpec, other: RowSpec) -> Iterator[str]:
     """In what two rows differ. A read-out brings its usual head and model along, another head its model, and one
     image needs no fusion: these count where nothing else explains them."""
-    if one.family != other.family or one.stage != other.stage:
+    if one.family != other.family or one.only != other.only:
         yield _SEES
     if one.modality != other.modality:
         yield "images"
@@ -132,7 +133,7 @@ def _unusual(row: RowSpec) -> tuple[str | None, str | None]:
     if row.readout == NONE:
         return None, row.survival
     usual = (AVERAGING, DEEPSURV) if row.readout in MAP_READOUTS else (PCA, RIDGE_COX)
-    head = None if row.head in (usual[0], NONE) else row.head
+    head = None if row.head in (usual[0], SELECTION, NONE) else row.head
     return head, None if row.survival == usual[1] else row.survival
 
 

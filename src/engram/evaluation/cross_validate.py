@@ -18,7 +18,7 @@ from engram.config_models import Training
 from engram.errors import CohortError, StorageError
 from engram.evaluation.fold_fit import FoldResult, FoldRisks, fold_risks, job_seed, scored, visible
 from engram.evaluation.maps import head_maps
-from engram.evaluation.rows import RowSpec
+from engram.evaluation.rows import SELECTION, RowSpec
 from engram.evaluation.transport import features_digest, load_table, outcome_digest, save_row_tables
 from engram.files import digest, read_json, scratch_folder, write_json
 from engram.jobs import Progress, run_jobs
@@ -181,6 +181,7 @@ def decided_by(spec: RowSpec, config: StudyConfig, code: str) -> dict[str, Any]:
         "settings": config.training.model_dump(mode="json"),
         "evaluation": config.evaluation.model_dump(mode="json", exclude=_DECIDES_NO_RISK),
         "map_size": config.embedding.map_size,
+        "chosen": config.radiomics.features if spec.head == SELECTION else None,
         "code": code,
     }
 

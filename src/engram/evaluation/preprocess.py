@@ -49,10 +49,10 @@ def build_pipeline(spec: RowSpec, config: StudyConfig, *, seed: int, epochs: int
 
 
 def seen_covariates(spec: RowSpec, declared: Sequence[str]) -> list[str]:
-    """Names of the covariates that a row sees: none, all that are declared, or the stage alone."""
+    """Names of the covariates that a row sees: none, all that are declared, or some of them."""
     if not spec.sees_clinical:
         return []
-    return [name for name in declared if spec.stage in (None, name)]
+    return [name for name in declared if spec.only is None or name in spec.only]
 
 
 def keys_of(spec: RowSpec) -> tuple[EmbeddingKey, ...]:

@@ -21,7 +21,7 @@ from engram.jobs import Progress, run_jobs
 from engram.survival.splits import Fold
 from engram.table import StudyTable
 
-Say = Callable[[str], object]
+Begin = Callable[[str, int], object]  # a part begins: what it is, and how many fits it takes at most
 AnyJob = TypeVar("AnyJob", FoldJob, SameFoldsJob)
 Result = TypeVar("Result")
 
@@ -53,16 +53,16 @@ def run_protocols(
     workers: int,
     cache_dir: Path,
     progress: Progress | None = None,
-    say: Say | None = None,
+    begin: Begin | None = None,
 ) -> ByProtocol:
     """Results of each row on each fold, in the order given, by protocol.
 
     'fixed' takes the settings of `training`; 'nested' looks for them inside each training part; 'paper' on the test
-    folds. workers, cache_dir: as of `cross_validate`. progress: counts fits; pruned ones count as done. say: is
-    told what begins. Raises as `cross_validate`.
+    folds. workers, cache_dir: as of `cross_validate`. progress: counts fits; pruned ones count as done. begin: is
+    told each part. Raises as `cross_validate`.
     """
     groups = groups_of(specs, share=config.tuning.share)
-    work = _Work(workers, phases_of(specs, len(folds), config.tuning), progress, say)
+    work = _Work(workers, phases_of(specs, len(folds), config.tuning), progress, begin)
     found = ByProtocol()
     with fold_jobs(table, specs, folds, config, cache_dir=cache_dir) as jobs:
         rows = by_row(jobs, len(folds))
@@ -123,8 +123,10 @@ def _tuned(rows: Sequence[Sequence[FoldJob]], searched: Sequence[Searched]) -> l
 class _Work:
     """Runs one phase after the other, and counts their fits as one."""
 
-    def __init__(self, workers: int, phases: Sequence[Phase], progress: Progress | None, say: Say | None) -> None:
-        self._workers, self._progress, self._say = workers, progress, say
+    def __init__(
+        self, workers: int, phases: Sequence[Phase], progress: Progress | None, begin: Begin | None
+    ) -> None:
+        self._workers, self._progress, self._begin = workers, progress, begin
         self._phases, self._before = iter(phases), 0
         self._total = sum(phase.most_fits for phase in phases)
 
@@ -132,8 +134,8 @@ class _Work:
         """`function` of every job of the next phase, in the order of the jobs. Those that take longest are begun
         first, so that no worker is left with one of them at the end, and those of one table together."""
         phase = next(self._phases)
-        if self._say is not None:
-            self._say(phase.in_words)
+        if self._begin is not None:
+            self._begin(phase.in_words, phase.most_fits)
         order = sorted(range(len(jobs)), key=lambda i: (-_cost(jobs[i].spec), jobs[i].table))
         made = run_jobs(
             function, [jobs[i] for i in order], workers=self._workers, progress=lambda n, _: self._tell(n, phase)

@@ -8,12 +8,15 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from engram.errors import StorageError
+from engram.evaluation.gate_records import GateShare
 from engram.evaluation.performance_records import Performance
+from engram.evaluation.radiomics_records import RadiomicsProvenance
 from engram.evaluation.record import Record
 from engram.evaluation.sensitivity_records import (
     MissingnessRow,
     MissingVariable,
     PermutationNull,
+    RepeatedComparison,
     RepeatedRow,
     Splits,
 )
@@ -32,7 +35,7 @@ class RowResult(Record):
     roi: str  # "-" where the model sees no image
     readout: str  # what was kept of the memory: "final", "volume", ...; a baseline, as "pet_numbers"; or "-"
     encoder: str  # "MedSAM2", "untrained-mini", ...; that of a baseline, as "ResNet-50"; or "-"
-    head: str  # "averaging", "attention", "3D CNN", "flatten", "PCA" or "-"
+    head: str  # "averaging", "attention", "3D CNN", "flatten", "PCA", "selection" or "-"
     fusion: str  # "concatenation", "gate" or "-"
     survival: str  # "DeepSurv" or "ridge Cox"
     c_index: list[float | None]  # Harrell's c on each test fold
@@ -229,6 +232,7 @@ class Provenance(Record):
     untrained_weights: bool
     verified_weights: bool  # whether the digest is one that Engram knows to be published
     encoders: dict[str, EncoderProvenance] = Field(default_factory=dict)  # by the read-out of their rows
+    radiomics: RadiomicsProvenance | None = None  # None where no row reads them
     protocol: dict[str, str | int | float | bool | list[float]]
     protocol_digest: str | None
     rois: dict[str, str]  # how each region was made, in words
@@ -264,7 +268,9 @@ class StudyResults(Record):
     splits: Splits | None = None
     stage: str | None = None  # the covariate that is a stage
     incremental_over_stage: list[IncrementalValue] = Field(default_factory=list)
+    gates: list[GateShare] = Field(default_factory=list)  # of rows that mix two images by a gate
     repeated: list[RepeatedRow] = Field(default_factory=list)
+    repeated_comparisons: list[RepeatedComparison] = Field(default_factory=list)
     permutation_null: list[PermutationNull] = Field(default_factory=list)
     missingness: list[MissingnessRow] = Field(default_factory=list)
     missing_variables: list[MissingVariable] = Field(default_factory=list)

@@ -121,8 +121,9 @@ def check_truth(truth: pd.DataFrame | None, n: int) -> None:
 def _true_c(
     spec: RowSpec, truth: pd.DataFrame | None, folds: Sequence[Fold], outcomes: Sequence[SurvivalOutcome]
 ) -> list[float | None] | None:
-    """The c-index of what the row could at best know, on the same test folds."""
-    if truth is None:
+    """The c-index of what the row could at best know, on the same test folds. What some of the covariates know is
+    not in the truth, which has their sum alone."""
+    if truth is None or spec.only is not None:
         return None
     hazard = truth[_PART_OF_TRUTH[spec.family]].to_numpy(dtype=np.float64)
     return [harrell_c(hazard[fold.test_index], outcome) for fold, outcome in zip(folds, outcomes, strict=True)]

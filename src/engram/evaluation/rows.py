@@ -9,11 +9,12 @@ from typing import Final, get_args
 from engram.config import StudyConfig
 from engram.config_models import Baseline, Family, FusionName, Head, Origin, VectorModel
 from engram.errors import ConfigError
-from engram.table import MAP_READOUTS, PET_NUMBERS
+from engram.table import MAP_READOUTS, PET_NUMBERS, RADIOMICS
 
 NONE = "-"  # printed where a row has no such part
 RIDGE_COX, DEEPSURV = "ridge Cox", "DeepSurv"
 AVERAGING, FLATTEN, PCA = "averaging", "flatten", "PCA"
+SELECTION = "selection"  # what reads radiomics: a few of them, chosen on the training patients
 CONCATENATION, GATE = "concatenation", "gate"
 FINAL = "final"  # the paper's read-out, which row names do not mention
 # What the baselines are called in tables; PET numbers are of no encoder.
@@ -29,7 +30,7 @@ BASELINE_NAMES: Final[dict[str, str]] = {
 class RowSpec:
     """One model. name: unique, for people, and a seed. Parts that a row does not have are '-'.
 
-    readout: of the memory, or the name of a baseline. stage: the only covariate that the row sees; None: all.
+    readout: of the memory, or the name of a baseline. only: the covariates that the row sees; None: all.
     """
 
     name: str
@@ -40,7 +41,7 @@ class RowSpec:
     head: str
     fusion: str
     survival: str
-    stage: str | None = None
+    only: tuple[str, ...] | None = None
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -110,7 +111,7 @@ def _clinical_rows(config: StudyConfig) -> Iterable[RowSpec]:
         yield RowSpec(f"Clinical, {survival}", "clinical", None, NONE, NONE, NONE, NONE, survival)
     if (stage := config.models.stage) is not None:
         title = "R-ISS" if stage.lower() in ("r_iss", "riss", "r-iss") else stage
-        yield RowSpec(f"{title} alone", "clinical", None, NONE, NONE, NONE, NONE, RIDGE_COX, stage)
+        yield RowSpec(f"{title} alone", "clinical", None, NONE, NONE, NONE, NONE, RIDGE_COX, (stage,))
 
 
 def _of_memory(config: StudyConfig, family: Family, origin: Origin, roi: str, readout: str) -> Iterable[RowSpec]:
@@ -142,7 +143,8 @@ def _fusions(head: Head, origin: Origin, asked: tuple[FusionName, ...]) -> tuple
 def _of_vectors(place: str, family: Family, origin: Origin, roi: str, readout: str, model: VectorModel) -> RowSpec:
     several = origin == "Combined" or family == "multimodal"
     name, survival = (place, RIDGE_COX) if model == RIDGE_COX else (f"{place}, {model}", DEEPSURV)
-    return RowSpec(name, family, origin, roi, readout, PCA, CONCATENATION if several else NONE, survival)
+    head = SELECTION if readout == RADIOMICS else PCA
+    return RowSpec(name, family, origin, roi, readout, head, CONCATENATION if several else NONE, survival)
 
 
 def _of_baseline(config: StudyConfig, baseline: Baseline, origin: Origin, roi: str) -> Iterable[RowSpec]:

@@ -53,7 +53,8 @@ class Phase:
     @property
     def in_words(self) -> str:
         """What begins, for whoever waits."""
-        return f"Protocol '{self.protocol}': {self.title}, up to {self.most_fits} fits"
+        most = "up to " * (self.fits > 1)  # a search ends trials early; a row is fitted once
+        return f"Protocol '{self.protocol}': {self.title}, {most}{self.most_fits} fits"
 
 
 def phases_of(specs: Sequence[RowSpec], folds: int, tuning: Tuning) -> list[Phase]:

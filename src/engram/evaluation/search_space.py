@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engram.config_models import Training
-from engram.evaluation.rows import DEEPSURV, FLATTEN, NONE, PCA, RIDGE_COX, RowSpec
+from engram.evaluation.rows import DEEPSURV, FLATTEN, NONE, PCA, RIDGE_COX, SELECTION, RowSpec
 from engram.evaluation.tuning_records import TunedParameter, Value
 
 _ATTENTION = "attention"
@@ -34,7 +34,7 @@ def space_of(spec: RowSpec, base: Training) -> list[TunedParameter]:
 
 def has_map_head(spec: RowSpec) -> bool:
     """Whether the row trains a head that reads memory as maps, which takes minutes, not seconds."""
-    return spec.survival == DEEPSURV and spec.head not in (NONE, PCA)
+    return spec.survival == DEEPSURV and spec.head not in (NONE, PCA, SELECTION)
 
 
 def own_values(space: Sequence[TunedParameter], base: Training) -> dict[str, Value]:

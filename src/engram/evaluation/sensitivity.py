@@ -15,6 +15,7 @@ from engram.evaluation.sensitivity_records import (
     MissingnessRow,
     MissingVariable,
     PermutationNull,
+    RepeatedComparison,
     RepeatedRow,
 )
 from engram.evaluation.variants import Runner
@@ -27,6 +28,7 @@ class Sensitivity:
     """What was found beside the main analysis; each is empty where the study file does not ask for it."""
 
     repeated: list[RepeatedRow]
+    repeated_comparisons: list[RepeatedComparison]
     permutation_null: list[PermutationNull]
     missingness: list[MissingnessRow]
     missing_variables: list[MissingVariable]
@@ -46,8 +48,10 @@ def sensitivity(
     is part of each analysis.
     """
     study = (table, specs, results)
+    repeated = repeated_rows(*study, folds, config, runner)
     return Sensitivity(
-        repeated=repeated_rows(*study, folds, config, runner),
+        repeated=repeated.rows,
+        repeated_comparisons=repeated.comparisons,
         permutation_null=permutation_null(*study, config, runner),
         missingness=missingness(*study, folds, config, runner),
         missing_variables=missing_variables(table, config),

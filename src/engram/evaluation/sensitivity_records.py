@@ -38,6 +38,22 @@ class RepeatedRow(Record):
     p_corrected: float | None  # two-sided, of c against 0.5
 
 
+class RepeatedComparison(Record):
+    """Two rows over repeated cross-validation: c-index of `row` minus that of `other`, on the same folds.
+
+    differences: the mean of each repeat; the first is the main analysis.
+    """
+
+    row: str
+    other: str
+    differences: list[float | None]
+    mean: float | None  # over the repeats
+    sd: float | None  # of the differences: how far the split alone moves them
+    se_corrected: float | None  # over all r k test folds, for folds that share training patients
+    p_corrected: float | None  # two-sided, of no difference
+    p_adjusted: float | None  # Holm, over these pairs
+
+
 class PermutationNull(Record):
     """One row where outcomes say nothing: events and times permuted over patients, folds drawn anew.
 

@@ -17,11 +17,13 @@ from engram.evaluation.comparisons import compare_rows
 from engram.evaluation.cross_validate import fold_outcomes
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.folds import study_folds
+from engram.evaluation.gate_records import GateShare
+from engram.evaluation.gates import gate_shares
 from engram.evaluation.held_out import held_out_patients
 from engram.evaluation.performance import performance
 from engram.evaluation.performance_records import Performance
 from engram.evaluation.preprocess import keys_of
-from engram.evaluation.protocols import Say, headline_rows, run_protocols
+from engram.evaluation.protocols import Begin, headline_rows, run_protocols
 from engram.evaluation.results import (
     ClinicalModel,
     Comparison,
@@ -67,6 +69,7 @@ class Evaluation:
     performance: Performance
     splits: Splits
     sensitivity: Sensitivity
+    gates: list[GateShare]
     incremental_over_stage: list[IncrementalValue]
     folds: list[FoldSummary]
     out_of_fold: pd.DataFrame
@@ -86,14 +89,14 @@ def evaluate_study(
     progress: Progress | None = None,
     absent: Mapping[EmbeddingKey, str] | None = None,
     specs: Sequence[RowSpec] | None = None,
-    say: Say | None = None,
+    begin: Begin | None = None,
 ) -> Evaluation:
     """Cross-validate every row that the study file asks for, or `specs` where they are given, under each protocol
     of `tuning`.
 
     truth: true log-hazards (n rows, in the table's order; columns clinical, imaging, total) of a synthetic cohort,
     only compared with, never learned from. encoder: name of the frozen model, for the tables. absent: why the table
-    lacks an embedding; rows that read it are not run, and say so. say: is told what begins.
+    lacks an embedding; rows that read it are not run, and say so. begin: is told each part.
     Raises CohortError, ConfigError, PatientError, StorageError.
     """
     asked = rows_of(config) if specs is None else tuple(specs)
@@ -103,7 +106,7 @@ def evaluate_study(
     settings, headline = config.evaluation, config.tuning.headline
     folds = study_folds(table, settings)
     found = run_protocols(
-        table, specs, folds, config, workers=workers, cache_dir=cache_dir, progress=progress, say=say
+        table, specs, folds, config, workers=workers, cache_dir=cache_dir, progress=progress, begin=begin
     )
     results, outcomes, ratio = found.results[headline], fold_outcomes(table, folds), held_out_ratio(folds)
     rows = row_results(specs, results, folds, outcomes, truth, encoder=encoder, seed=settings.seed)
@@ -127,6 +130,7 @@ def evaluate_study(
         sensitivity=sensitivity(
             table, specs, results, folds, config, Runner(headline_rows, workers, cache_dir, progress)
         ),
+        gates=gate_shares(specs, results),
         incremental_over_stage=incremental_value(stage_columns(table, config), of_images, table.outcome),
         folds=[FoldSummary(n=len(outcome), events=int(outcome.event.sum())) for outcome in outcomes],
         out_of_fold=_out_of_fold(specs, results, folds, table),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engram.config import StudyConfig
+from engram.config_grid import paper_grid
 from engram.config_tuning import ProtocolName
 from engram.evaluation.audit import (
     Run,
@@ -33,12 +34,13 @@ from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.folds import drawn_folds, study_folds
 from engram.evaluation.preprocess import keys_of
 from engram.evaluation.protocols import headline_rows
+from engram.evaluation.results import load_results
 from engram.evaluation.rows import RowSpec, rows_of
 from engram.pipeline.console import Console
 from engram.pipeline.evaluate import Inputs, study_digest, study_inputs
 from engram.pipeline.folders import RunFolder
 from engram.survival.splits import Fold
-from engram.table import StudyTable
+from engram.table import EmbeddingKey, StudyTable
 
 QUICK_EPOCHS = 10  # what leaks, leaks in the first epochs ...
 QUICK_TRIALS = 2  # ... and with any settings
@@ -69,8 +71,9 @@ def audit_study(
     """Audit the study and write audit.json. Raises as `engram.pipeline.evaluate.evaluate`.
 
     everything: all rows on all folds, trained as in the study; by default one row of each kind on the first fold,
-    for a few epochs with one network.
+    for a few epochs with one network. Where 'engram study' made the results, its grid is audited.
     """
+    config = _as_evaluated(config)
     inputs = study_inputs(config)
     table = inputs.assembled.table
     folds, again = study_folds(table, config.evaluation), study_folds(table, config.evaluation)
@@ -96,7 +99,7 @@ def audit_study(
         rows=[spec.name for spec in specs],
         rows_of_study=len(rows_of(config)),
         folds=list(range(1, len(fitted) + 1)),
-        checks=[*checks, _scope(config, specs, everything=everything)],
+        checks=[*checks, _scope(config, specs, inputs.assembled.absent, everything=everything)],
         permuted=permuted,
         hashes=_hashes(config, inputs, folds),
     )
@@ -133,6 +136,14 @@ class _Work:
         return run
 
 
+def _as_evaluated(config: StudyConfig) -> StudyConfig:
+    """The study, or the paper's grid of it, whichever the results in the run folder are of."""
+    path, grid = RunFolder.of(config).results, paper_grid(config)
+    if not path.exists():
+        return config
+    return grid if load_results(path).provenance.study_digest == study_digest(grid) else config
+
+
 def _audited(config: StudyConfig, *, everything: bool) -> StudyConfig:
     """The study with the protocol that gives its results, and where not everything is wanted, with little training.
     One that is tuned on its test folds alone leaks, and says so: there the settings of `training` are audited."""
@@ -153,14 +164,20 @@ def _by(config: StudyConfig, protocol: ProtocolName) -> StudyConfig:
     return config.model_copy(update={"tuning": config.tuning.model_copy(update={"protocols": (protocol,)})})
 
 
-def _scope(config: StudyConfig, specs: Sequence[RowSpec], *, everything: bool) -> AuditCheck:
+def _scope(
+    config: StudyConfig, specs: Sequence[RowSpec], absent: Mapping[EmbeddingKey, str], *, everything: bool
+) -> AuditCheck:
+    searches = f", searches of {QUICK_TRIALS} trials" * ("nested" in config.tuning.protocols)
     how = (
         "Every row on every fold, trained as in the study."
         if everything
         else f"One row of each kind ({len(specs)}), on the first fold; networks trained for {QUICK_EPOCHS} epochs "
-        f"at most, one each, searches of {QUICK_TRIALS} trials. 'engram audit --all' takes every row and fold, and "
-        "the full training."
+        f"at most, one each{searches}. 'engram audit --all' takes every row and fold, and the full training."
     )
+    left_out = [spec for spec in rows_of(config) if not absent.keys().isdisjoint(keys_of(spec))]
+    if left_out:
+        reasons = dict.fromkeys(absent[key] for spec in left_out for key in keys_of(spec) if key in absent)
+        how += f" Left out, as in the study: {len(left_out)} row(s) without numbers ({'; '.join(reasons)})."
     if "paper" in config.tuning.protocols:
         how += " The protocol 'paper' tunes on the test folds, as it says: not audited."
     return AuditCheck(name="scope", question="What was trained again?", passed=None, detail=how)

@@ -15,6 +15,9 @@ class Console(Protocol):
     def say(self, text: str) -> None:
         """One line for the user."""
 
+    def part(self, text: str, jobs: int) -> None:
+        """A part of the stage begins: what it is, and how many of the stage's jobs it has."""
+
     @contextmanager
     def stage(self, title: str) -> Iterator[Progress]:
         """A stage with a bar: call what is yielded with (jobs done, shares of jobs included; jobs in all)."""
@@ -24,6 +27,9 @@ class Silent:
     """A console that says nothing."""
 
     def say(self, text: str) -> None:
+        """Drop the line."""
+
+    def part(self, text: str, jobs: int) -> None:
         """Drop the line."""
 
     @contextmanager

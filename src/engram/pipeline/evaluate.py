@@ -14,6 +14,7 @@ from engram.cohort.records import Cohort, PatientRecord, check_analysable
 from engram.cohort.summary import summarise
 from engram.config import StudyConfig
 from engram.errors import ImagingError
+from engram.evaluation.radiomics_records import RadiomicsProvenance
 from engram.evaluation.results import (
     CohortSummary,
     EncoderProvenance,
@@ -39,11 +40,13 @@ from engram.table import PET_NUMBERS
 
 @dataclass(frozen=True)
 class Inputs:
-    """What is evaluated: the cohort, its embeddings (None without images), and its study table."""
+    """What is evaluated: the cohort, its embeddings (None without images), its study table, and what made the
+    radiomics in it."""
 
     cohort: Cohort
     embedded: Embedded | None
     assembled: AssembledTable
+    radiomics: RadiomicsProvenance | None = None
 
 
 def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyResults:
@@ -65,12 +68,10 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
             cache_dir=folder.folds,
             progress=progress,
             absent=assembled.absent,
-            say=console.say if config.tuning.protocols != ("fixed",) else None,
+            begin=console.part if config.tuning.protocols != ("fixed",) else None,
         )
     studies = load_quality(config, cohort.records, embedded) if embedded is not None else []
-    results = _results(
-        config, cohort, embedded, evaluation, studies, _padding_warning(assembled.padded, entries_of(config))
-    )
+    results = _results(config, inputs, evaluation, studies, _padding_warning(assembled.padded, entries_of(config)))
     if studies:
         write_quality(studies, config.embedding.quality_limit, folder.quality)
     write_text(folder.out_of_fold, evaluation.out_of_fold.to_csv(index=False, lineterminator="\n"))
@@ -93,7 +94,7 @@ def study_inputs(config: StudyConfig) -> Inputs:
     ids = [record.patient_id for record in cohort.records]
     radiomics = load_radiomics(config, ids, embedded.digests if embedded is not None else None)
     assembled = study_table(config, cohort.records, embedded, measured, radiomics)
-    return Inputs(cohort, embedded, assembled)
+    return Inputs(cohort, embedded, assembled, radiomics.made)
 
 
 def _reads_pet_numbers(config: StudyConfig) -> bool:
@@ -113,12 +114,12 @@ def _truth(records: Sequence[PatientRecord]) -> pd.DataFrame | None:
 
 def _results(
     config: StudyConfig,
-    cohort: Cohort,
-    embedded: Embedded | None,
+    inputs: Inputs,
     evaluation: Evaluation,
     studies: Sequence[StudyQuality],
     warnings: list[str],
 ) -> StudyResults:
+    cohort = inputs.cohort
     flow = exclusion_flow(cohort.pool, cohort.excluded, study_stages(config))
     return StudyResults(
         study=config.name,
@@ -135,12 +136,13 @@ def _results(
         risk_groups=evaluation.risk_groups,
         performance=evaluation.performance,
         splits=evaluation.splits,
+        gates=evaluation.gates,
         stage=config.models.stage,
         incremental_over_stage=evaluation.incremental_over_stage,
         **vars(evaluation.sensitivity),
         drawn_masks=summarise_quality(studies, config.embedding.quality_limit),
         searches=evaluation.searches,
-        provenance=_provenance(config, cohort, embedded),
+        provenance=_provenance(config, cohort, inputs.embedded, inputs.radiomics),
     )
 
 
@@ -158,7 +160,9 @@ def study_digest(config: StudyConfig) -> str:
     return digest(config.model_dump(mode="json", exclude={"folder", "output", "store", "manifest", "report"}))
 
 
-def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) -> Provenance:
+def _provenance(
+    config: StudyConfig, cohort: Cohort, embedded: Embedded | None, radiomics: RadiomicsProvenance | None = None
+) -> Provenance:
     return Provenance(
         engram=__version__,
         python=python_version(),
@@ -170,6 +174,7 @@ def _provenance(config: StudyConfig, cohort: Cohort, embedded: Embedded | None) 
         untrained_weights=_any_untrained(embedded),
         verified_weights=embedded.verified if embedded else False,
         encoders=_encoders(embedded),
+        radiomics=radiomics,
         protocol=embedded.protocol if embedded else {},
         protocol_digest=embedded.protocol_digest if embedded else None,
         rois={name: in_words(roi) for name, roi in config.rois.items()},

@@ -11,6 +11,7 @@ from typing import Any
 
 from engram.config import StudyConfig
 from engram.errors import CohortError, StorageError
+from engram.evaluation.radiomics_records import RadiomicsProvenance
 from engram.files import digest, file_digest, read_json, write_json, write_text
 from engram.pipeline.patients import IMAGE_VERSION
 from engram.radiomics.extraction import Features, Region
@@ -70,6 +71,22 @@ def check_made_for(config: StudyConfig, path: Path, digests: Mapping[str, Mappin
     for patient, read in digests.items():
         if patient in made_of and made_of[patient] != dict(read):
             raise CohortError(f"{path}: patient {patient}: images were replaced since. {again}")
+
+
+def made_by(config: StudyConfig, path: Path) -> RadiomicsProvenance:
+    """What made the table at `path`: of one that is not ours, only which it is. Raises StorageError."""
+    tool, settings = None, {}
+    if config.radiomics.table is None:
+        about = read_json(path.with_suffix(".json"))
+        tool, settings = str(about["tool"]), {scan: _in_words(scan, of) for scan, of in about["settings"].items()}
+    features = config.radiomics.features
+    return RadiomicsProvenance(tool=tool, settings=settings, features=features, digest=file_digest(path))
+
+
+def _in_words(scan: str, settings: Mapping[str, Any]) -> str:
+    spacing, width = settings["new_spacing"], settings["base_discretisation_bin_width"]
+    voxels = "voxels as they were reconstructed" if spacing is None else f"voxels of {spacing:g} mm"
+    return f"{voxels}, grey levels of {f'{width:g} HU' if scan == 'CT' else f'SUV {width:g}'}"
 
 
 def _study_digest(config: StudyConfig) -> str:

@@ -15,8 +15,9 @@ from engram.cohort.cells import Row, Sheet, read_sheet
 from engram.config import StudyConfig
 from engram.config_models import Modality
 from engram.errors import ConfigError, ManifestError, Problem
+from engram.evaluation.radiomics_records import RadiomicsProvenance
 from engram.pipeline.folders import RunFolder
-from engram.pipeline.radiomics_files import KEYS, check_made_for
+from engram.pipeline.radiomics_files import KEYS, check_made_for, made_by
 from engram.pipeline.segment_table import id_of
 from engram.table import RADIOMICS, EmbeddingKey
 
@@ -31,10 +32,11 @@ Place = tuple[str, str, str]  # patient, region, scan
 
 
 class LoadedRadiomics(NamedTuple):
-    """arrays: float32 (n, p) by key, NaN where a feature is missing. absent: why a key has none."""
+    """arrays: float32 (n, p) by key, NaN where a feature is missing. absent: why a key has none. made: by what."""
 
     arrays: dict[EmbeddingKey, Float32]
     absent: dict[EmbeddingKey, str]
+    made: RadiomicsProvenance | None = None
 
 
 def load_radiomics(
@@ -62,7 +64,7 @@ def load_radiomics(
     if problems:
         raise ManifestError(str(path), problems[:_SHOWN])
     numbers = {place: [_number(row.cells[name]) for name in features] for place, row in lines.items()}
-    return LoadedRadiomics({key: _array(numbers, key, ids) for key in keys}, {})
+    return LoadedRadiomics({key: _array(numbers, key, ids) for key in keys}, {}, made_by(config, path))
 
 
 def _path(config: StudyConfig) -> Path:

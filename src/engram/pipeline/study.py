@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from engram.config import StudyConfig
@@ -11,6 +12,7 @@ from engram.evaluation.search_groups import groups_of, phases_of
 from engram.pipeline.console import Console
 from engram.pipeline.estimate import Estimating
 from engram.pipeline.run import run
+from engram.table import BASELINES
 
 
 def study(config: StudyConfig, *, workers: int, console: Console) -> Path:
@@ -27,12 +29,12 @@ def headline(config: StudyConfig) -> str:
     """How much work a study is, in a line."""
     specs, tuning = rows_of(config), config.tuning
     fits = sum(phase.most_fits for phase in phases_of(specs, config.evaluation.folds, tuning))
-    searched = tuning.protocols != ("fixed",)
-    trials = f", searches of {tuning.trials} trials and the study file's own settings" if searched else ""
-    return (
-        f"{len(specs)} rows on {config.evaluation.folds} folds by {_listed(tuning.protocols)}{trials}: "
-        f"up to {fits} fits"
-    )
+    many, trials = "", ""
+    if tuning.protocols != ("fixed",):
+        many, trials = "up to ", f", searches of {tuning.trials} trials beside the study file's own settings"
+    main = f" ('{tuning.headline}' gives the results)" if len(tuning.protocols) > 1 else ""
+    protocols = f"{_listed(tuning.protocols)}{main}"
+    return f"{len(specs)} rows on {config.evaluation.folds} folds by {protocols}{trials}: {many}{fits} fits"
 
 
 def plan(config: StudyConfig) -> list[str]:
@@ -41,12 +43,26 @@ def plan(config: StudyConfig) -> list[str]:
     specs = rows_of(grid)
     lines = [headline(grid)]
     lines += [f"  {phase.in_words}" for phase in phases_of(specs, grid.evaluation.folds, grid.tuning)]
-    for group in groups_of(specs, share=grid.tuning.share):
+    lines += [f"  {note}" for note in _notes(grid, specs)]
+    shared = grid.tuning.share and grid.tuning.protocols != ("fixed",)
+    for group in groups_of(specs, share=shared):
         rows = [_in_words(specs[member]) for member in group.members]
-        shared = len(rows) > 1
-        lines.append(f"{group.name}: searched on '{specs[group.owner].name}'" if shared else rows[0])
-        lines += [f"  {row}" for row in rows] if shared else []
+        together = len(rows) > 1
+        lines.append(f"{group.name}: searched on '{specs[group.owner].name}' for" if together else rows[0])
+        lines += [f"  {row}" for row in rows] if together else []
     return lines
+
+
+def _notes(grid: StudyConfig, specs: Sequence[RowSpec]) -> list[str]:
+    """What the numbers of fits leave open."""
+    found = ["A fit trains one row on one set of patients; those that were made before are not made again"]
+    if grid.evaluation.repeats > 1 or grid.sensitivity.permutations or grid.sensitivity.imputations:
+        found.append("Repeats, permutations and imputations come on top")
+    if any(spec.readout in BASELINES for spec in specs):
+        found.append(
+            "Rows whose weights or features are not on this machine are left out, and say so in the report"
+        )
+    return found
 
 
 def _in_words(row: RowSpec) -> str:

@@ -86,7 +86,9 @@ def _with_c_index(
         (*line, *parts.cells(row)) if row.absent is None else (*line, f"{_NOT_RUN} {row.absent}")
         for line, row in zip(lines, rows, strict=True)
     ]
-    said = [*labels.OF_A_C_INDEX, *labels.no_interval(run), *[labels.TRUE_C] * results.synthetic]
+    said = [*labels.OF_A_C_INDEX, *labels.no_interval(run)]
+    if results.synthetic:
+        said += [labels.TRUE_C, *[labels.TRUE_C_UNKNOWN] * any(row.true_c_index is None for row in run)]
     return Table(
         name,
         (*heads, *parts.columns),

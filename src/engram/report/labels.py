@@ -78,6 +78,9 @@ TRUE_C = (
     "True c: c-index of the true log-hazard of what the row sees, on the same test folds; "
     "a model may exceed it on some folds by chance, but not in the long run."
 )
+TRUE_C_UNKNOWN = (
+    "True c –: the row sees some of the covariates alone, and the truth says what all of them know together."
+)
 NO_C = (
     "–: no c-index, because no two patients of that test fold can be compared "
     "(it takes one with the event and another who was followed for longer)."

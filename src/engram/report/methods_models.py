@@ -87,15 +87,26 @@ def _baselines(rows: list[RowResult], made: Provenance) -> list[str]:
     seen = {row.readout for row in rows}
     found = [_pet_numbers(made)] if PET_NUMBERS in seen else []
     if RADIOMICS in seen:
-        found.append(
-            "Radiomics, a baseline without the memory model, are IBSI features of the region; those that are "
-            "constant, often missing or redundant were dropped, and the rest ranked and selected, on the training "
-            "patients of each fold alone."
-        )
+        found.append(_radiomics(made))
     encoders = [_encoder(words, made.encoders.get(name)) for name, words in _ENCODERS.items() if name in seen]
     if encoders:
         found.append(f"Baselines of image encoders without a memory: {joined(encoders)}.")
     return found
+
+
+def _radiomics(made: Provenance) -> str:
+    """What they are, by what and how they were made as far as that is saved, and how some were chosen."""
+    table = made.radiomics
+    how, most = "", "the rest ranked and selected"
+    if table is not None:
+        most = f"at most {table.features} of a scan were chosen from the rest by their rank"
+        of = joined([f"{scan}: {words}" for scan, words in table.settings.items()])
+        how = f", made by {table.tool} ({of})" if table.tool is not None else ", from a table of the study's own"
+    return (
+        f"Radiomics, a baseline without the memory model, are IBSI features of the region{how}; those that are "
+        f"constant, often missing or redundant were dropped, and {most}, on the training patients of each fold "
+        "alone (selection head)."
+    )
 
 
 def _encoder(words: str, made: EncoderProvenance | None) -> str:

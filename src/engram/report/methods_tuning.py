@@ -6,6 +6,11 @@ from engram.evaluation.results import RowResult, StudyResults
 from engram.report import labels, protocols
 from engram.report.formats import joined
 
+_ENDED = (
+    "Once four trials were completed, a trial was ended after any fold where its mean c-index so far lay below the "
+    "median of what the completed ones had after the same folds."
+)
+
 
 def tuning(results: StudyResults) -> str:
     """One paragraph; empty where nothing was tuned."""
@@ -31,11 +36,12 @@ def _search(results: StudyResults) -> list[str]:
         return []
     trials = joined(sorted({str(search.trials) for search in results.searches}, key=int))
     shared = any(len(search.rows) > 1 for search in results.searches)
-    pruned = sum(search.pruned for search in results.searches)
+    ended = any(search.pruned for search in results.searches) or results.provenance.tuning.get("prune") is True
     return [
-        f"Settings were looked for by a scrambled Sobol sequence (Optuna), {trials} trials a search"
-        + (", trials below the median of the earlier ones after an inner fold being ended" if pruned else "")
-        + ("; rows that train the same head share one search, made on one of them." if shared else ".")
+        "Each search began with trial 0, the settings of the study file as they are, and went on with "
+        f"{trials} points of a scrambled Sobol sequence (Optuna); the trial with the highest score won.",
+        *[_ENDED] * ended,
+        *["Rows that train the same head share one search, made on one of them."] * shared,
     ]
 
 

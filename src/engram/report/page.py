@@ -27,7 +27,7 @@ from engram.report.resources import resource
 from engram.report.sensitivity_tables import SENSITIVITY_PARTS
 from engram.report.spreadsheet import tuning_workbook
 from engram.report.tables import TABLE_NAMES, all_tables
-from engram.report.tuning_tables import gap_in_words
+from engram.report.tuning_tables import gap_in_words, tuned_in_words
 from engram.report.worth import caption as worth_caption
 from engram.report.worth import worth
 
@@ -111,7 +111,7 @@ def _render(
         splits=splits_in_words(results),
         worth=found,
         worth_caption=worth_caption(found) if found else None,
-        gap=gap_in_words(results),
+        tuned=[text for text in (gap_in_words(results), tuned_in_words(results)) if text],
         ablations=ablations(results),
         pictures=[embed(picture) for picture in pictures],
         absent=absent,

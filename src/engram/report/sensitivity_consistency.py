@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Iterator
 
+from engram.evaluation.gate_records import GateShare
 from engram.evaluation.results import StudyResults
 from engram.evaluation.sensitivity_records import RepeatedRow, Splits
 
@@ -15,6 +16,8 @@ def check_sensitivity(results: StudyResults) -> Iterator[str]:
     names = {row.name for row in results.rows}
     parts = (
         ("repeated", [one.row for one in results.repeated]),
+        ("repeated comparisons", [name for one in results.repeated_comparisons for name in (one.row, one.other)]),
+        ("gates", [one.row for one in results.gates]),
         ("permutation null", [one.row for one in results.permutation_null]),
         ("missingness", [one.row for one in results.missingness]),
         ("incremental value over the stage", [one.row for one in results.incremental_over_stage]),
@@ -23,6 +26,8 @@ def check_sensitivity(results: StudyResults) -> Iterator[str]:
         yield from (f"{what}: no such row as '{row}'" for row in rows if row not in names)
     for one in results.repeated:
         yield from _repeated(one)
+    for gate in results.gates:
+        yield from _gate(gate)
     if results.splits is not None:
         yield from _splits(results.splits, results)
 
@@ -33,6 +38,12 @@ def _repeated(one: RepeatedRow) -> Iterator[str]:
         yield f"repeats of '{one.row}': {len(one.c_index)} lists of c-indices for {len(one.means)} means"
     if known and not math.isclose(one.mean or 0.0, statistics.fmean(known), abs_tol=1e-6):
         yield f"repeats of '{one.row}': a mean of {one.mean} that is not that of its repeats"
+
+
+def _gate(one: GateShare) -> Iterator[str]:
+    shares = [one.mean, *one.quartiles, *one.fold_means]
+    if len(one.quartiles) != 3 or not one.fold_means or not all(0 <= share <= 1 for share in shares):
+        yield f"gate of '{one.row}': shares that are not from 0 to 1, or no three quartiles, or no fold"
 
 
 def _splits(splits: Splits, results: StudyResults) -> Iterator[str]:

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from engram.evaluation.results import StudyResults
-from engram.evaluation.sensitivity_records import MissingnessRow, PermutationNull, RepeatedRow
+from engram.evaluation.sensitivity_records import (
+    MissingnessRow,
+    PermutationNull,
+    RepeatedComparison,
+    RepeatedRow,
+)
 from engram.report import labels
-from engram.report.formats import EN_DASH, interval, number, p_value, signed
+from engram.report.formats import EN_DASH, interval, number, p_value, signed, signed_interval
 from engram.report.layout import Column, Table
 
 _REPEATED = (
@@ -16,6 +21,12 @@ _REPEATED = (
     "the main analysis. SD is the luck of the split alone: it is no standard error of the c-index. SE and p, "
     "corrected: over all test folds of all repeats, for folds that share training patients (Bouckaert and Frank, "
     "2004)."
+)
+_REPEATED_COMPARISONS = (
+    "Pairs that were declared before any result, where both rows were repeated. Difference: c-index of the row "
+    "minus that of the other, mean over the repeats; SD: over the repeats, the luck of the split alone. SE and p, "
+    "corrected: of the differences on all test folds of all repeats, for folds that share training patients. p, "
+    "Holm: adjusted for all comparisons of this table."
 )
 _NULL = (
     "Events and times were permuted together over the patients and the whole evaluation, folds and tuning "
@@ -36,6 +47,7 @@ _MISSING = (
 # (table, title on the page, open where it is short)
 SENSITIVITY_PARTS: Final = (
     ("repeated", "Would other folds tell another story?", True),
+    ("repeated_comparisons", "Do images add to the covariates, over all these folds?", True),
     ("permutation_null", "What does the same evaluation find where there is nothing to find?", True),
     ("missingness", "Does it matter how missing covariates are treated?", True),
     ("missing_variables", "Which covariates are missing, and in whom?", False),
@@ -46,6 +58,7 @@ def sensitivity_tables(results: StudyResults) -> list[Table]:
     """All of them, those without rows included."""
     return [
         repeated_table(results),
+        repeated_comparisons_table(results),
         null_table(results),
         missingness_table(results),
         missing_variables_table(results),
@@ -71,6 +84,22 @@ def _repeated(one: RepeatedRow, main: float | None) -> tuple[str, ...]:
     ends = interval(min(known), max(known)) if known else EN_DASH
     last = (number(one.se_corrected), p_value(one.p_corrected))
     return (one.row, str(len(one.means)), number(main), number(one.mean), number(one.sd), ends, *last)
+
+
+def repeated_comparisons_table(results: StudyResults) -> Table:
+    """Pairs of repeated rows that were declared before any result."""
+    heads = ("Difference", "SD", "Lowest to highest", "SE, corrected", "p, corrected", "p, Holm")
+    lines = [_repeated_comparison(one) for one in results.repeated_comparisons]
+    columns, compared = (Column("Row"), Column("Against"), *_numbers(heads)), {line[0] for line in lines}
+    untrained = labels.needs_untrained_label(results, (row for row in results.rows if row.name in compared))
+    return Table("repeated_comparisons", columns, tuple(lines), (_REPEATED_COMPARISONS,), untrained)
+
+
+def _repeated_comparison(one: RepeatedComparison) -> tuple[str, ...]:
+    known = [value for value in one.differences if value is not None]
+    ends = signed_interval(min(known), max(known)) if known else EN_DASH
+    last = (number(one.se_corrected), p_value(one.p_corrected), p_value(one.p_adjusted))
+    return (one.row, one.other, signed(one.mean), number(one.sd), ends, *last)
 
 
 def null_table(results: StudyResults) -> Table:

@@ -10,6 +10,7 @@ from engram.report.c_index_tables import comparison_table, family_table
 from engram.report.cohort_tables import cohort_table, flow_table, groups_table
 from engram.report.evidence_tables import evidence_tables
 from engram.report.formats import number, share
+from engram.report.gates import gates_table
 from engram.report.layout import Column, Table
 from engram.report.performance import performance_table
 from engram.report.sensitivity_tables import sensitivity_tables
@@ -18,6 +19,7 @@ from engram.report.tuning_tables import BEST, RANGES, tuning_tables
 
 TABLE_NAMES = (
     "table1_image_only",
+    "gates",
     "table2_multimodal",
     "table3_comparison",
     "protocols",
@@ -32,6 +34,7 @@ TABLE_NAMES = (
     "proportional_hazards",
     "beyond_c_index",
     "repeated",
+    "repeated_comparisons",
     "permutation_null",
     "missingness",
     "missing_variables",
@@ -47,6 +50,7 @@ def all_tables(results: StudyResults) -> dict[str, Table]:
     """Every table that has rows, by name."""
     tables = (
         family_table(results, "table1_image_only", "image"),
+        gates_table(results),
         family_table(results, "table2_multimodal", "multimodal"),
         comparison_table(results),
         *tuning_tables(results),

@@ -45,9 +45,10 @@ class DeepSurvNet(nn.Module):
 
     def __init__(self, inputs: ModelInputs, settings: Training, design: Design) -> None:
         super().__init__()
-        towers = {m: make_head(design.head, image.shape[1:], settings) for m, image in inputs.images.items()}
-        self.towers = nn.ModuleDict(towers)
-        widths = [tower.out_features for tower in towers.values()]
+        towers = [make_head(design.head, image.shape[1:], settings) for image in inputs.images.values()]
+        # A list, for a ModuleDict refuses names such as "type", and users name embeddings as they like.
+        self.towers, self._seen = nn.ModuleList(towers), tuple(inputs.images)
+        widths = [tower.out_features for tower in towers]
         widths += [vectors.shape[1] for vectors in inputs.vectors.values()]
         n_clinical = 0 if inputs.clinical is None else inputs.clinical.shape[1]
         self.fusion = (Gate if design.fusion == "gate" else Concatenation)(widths, n_clinical)
@@ -58,7 +59,7 @@ class DeepSurvNet(nn.Module):
             embedding_dropout=settings.embedding_dropout,
             norm=settings.norm,
         )
-        for tower in towers.values():
+        for tower in towers:
             if isinstance(
                 tower, AveragingHead
             ):  # a fifth faster on CPU; convolutions of volumes have no such layout
@@ -67,8 +68,8 @@ class DeepSurvNet(nn.Module):
     def vectors(self, batch: Batch) -> list[torch.Tensor]:
         """The vector of each modality, (n, d), in the order of fusion. Each depends on that patient alone."""
         of_images = [
-            torch.cat([tower(part) for part in _passes(batch.images[modality])])
-            for modality, tower in self.towers.items()
+            torch.cat([tower(part) for part in _passes(batch.images[name])])
+            for name, tower in zip(self._seen, self.towers, strict=True)
         ]
         return of_images + batch.vectors
 

@@ -51,6 +51,13 @@ def test_read_outs_are_compared_although_their_models_differ_too(make_config):
     assert ("PET, spine, volume", "PET, spine", "read-out", False) in named(config)
 
 
+def test_what_reads_a_baseline_is_no_difference_of_its_own(make_config):
+    models = {"origins": ["PET"], "baselines": ["radiomics", "resnet50"]}
+    found = named(make_config(models=models))
+    assert ("ResNet-50 of PET, spine", "Radiomics of PET, spine", "read-out", False) in found
+    assert ("Radiomics of PET, spine", "PET, spine", "read-out", False) in found
+
+
 @pytest.fixture
 def compared(make_config):
     """Six rows with noise of their own on the same risks, on three folds of 30."""

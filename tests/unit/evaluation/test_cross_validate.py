@@ -118,6 +118,17 @@ def test_anything_that_decides_a_result_changes_its_address(study, tmp_path):
     assert len(list(tmp_path.glob("*.json"))) == known + 2
 
 
+def test_how_many_radiomics_are_chosen_decides_rows_of_radiomics_alone(make_config):
+    models = {"baselines": ["radiomics", "resnet50"], "families": ["image"]}
+    few, many = (make_config(models=models, radiomics={"features": n}) for n in (5, 10))
+
+    def decided(spec, config):
+        return module.decided_by(spec, config, "code")
+
+    changed_by = {spec.readout: decided(spec, few) != decided(spec, many) for spec in rows_of(few)}
+    assert changed_by == {"final": False, "radiomics": True, "resnet50": False}
+
+
 def test_what_a_row_does_not_see_does_not_change_its_address(study, tmp_path):
     table, specs, _, _ = study
     run(study, tmp_path, specs=specs[:1])

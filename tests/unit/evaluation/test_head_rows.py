@@ -9,8 +9,9 @@ import pytest
 from engram.evaluation import cross_validate as cross_validation
 from engram.evaluation.comparisons import pairs_of
 from engram.evaluation.cross_validate import cross_validate, fold_outcomes
-from engram.evaluation.fold_fit import fit_fold, fit_model, visible
+from engram.evaluation.fold_fit import FoldResult, fit_fold, fit_model, visible
 from engram.evaluation.folds import stratified_folds
+from engram.evaluation.gates import gate_shares
 from engram.evaluation.maps import MapStatistics
 from engram.evaluation.preprocess import build_pipeline
 from engram.evaluation.row_results import row_results
@@ -70,6 +71,7 @@ def test_baselines_are_rows_only_where_they_are_asked_for(make_config):
     assert found[0].name == "Radiomics of PET, spine"
     assert "ResNet-50 of PET + CT, spine, MLP" in [spec.name for spec in found]
     assert [spec.fusion for spec in found[:6:2]] == ["-", "-", "concatenation"]
+    assert {(spec.readout == "radiomics", spec.head) for spec in found} == {(True, "selection"), (False, "PCA")}
 
 
 def test_the_stage_alone_sees_that_covariate_alone(make_config, make_study):
@@ -82,7 +84,7 @@ def test_the_stage_alone_sees_that_covariate_alone(make_config, make_study):
     with pytest.raises(ValueError, match=r"models\.stage is 'age2', which is none of the covariates"):
         make_config(models={"stage": "age2"})
     named = {**make_config().covariates, "r_iss": make_config().covariates["stage"]}
-    assert row(make_config(covariates=named, models={"stage": "r_iss"}), "R-ISS alone").stage == "r_iss"
+    assert row(make_config(covariates=named, models={"stage": "r_iss"}), "R-ISS alone").only == ("r_iss",)
 
 
 def test_a_baseline_of_no_images_is_refused(make_config):
@@ -192,6 +194,21 @@ def test_each_patient_has_a_share_of_its_own_and_other_rows_have_none(planted, c
     assert len(np.unique(result.gate)) > 1
     for name in ("PET + CT, spine", "PET, spine", "PET + CT, spine, PCA"):
         assert one_fold(planted, config, name)[0].gate is None
+
+
+def test_the_share_of_pet_is_summed_up_over_all_test_patients(make_config):
+    config = make_config(models={"fusions": ["concatenation", "gate"]})
+    specs = [row(config, name) for name in ("PET, spine", "PET + CT, spine, gate")]
+
+    def on(*shares):
+        nothing = np.zeros(len(shares))
+        return FoldResult(nothing, nothing, 0.5, (), np.array(shares) if shares else None)
+
+    (found,) = gate_shares(specs, [[on(), on()], [on(0.1, 0.3), on(0.6, 0.8, 1.0)]])
+    assert (found.row, found.first, found.n) == ("PET + CT, spine, gate", "PET", 5)
+    assert found.mean == pytest.approx(0.56)
+    assert found.quartiles == pytest.approx([0.3, 0.6, 0.8])
+    assert found.fold_means == pytest.approx([0.2, 0.8])
 
 
 def test_every_row_gives_the_same_risks_again_and_from_the_tables_that_travel(planted, config, tmp_path):

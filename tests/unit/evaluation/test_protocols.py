@@ -252,12 +252,14 @@ def test_progress_counts_fits_up_to_what_was_promised(make, tmp_path):
         ("fixed", 2, 1), ("nested", 2, 10), ("nested", 2, 1), ("paper", 1, 10), ("paper", 2, 1),
     ]  # fmt: skip
     seen, said = [], []
-    run(study, tmp_path, progress=lambda *x: seen.append(x), say=said.append)
+    run(study, tmp_path, progress=lambda *x: seen.append(x), begin=lambda *x: said.append(x))
     done = [done for done, _ in seen]
     assert done == sorted(done)
     assert seen[-1] == (36, 36)
     assert len(said) == 5
-    assert "up to 20 fits" in said[1]
+    assert [fits for _, fits in said] == [2, 20, 2, 10, 2]
+    assert "up to 20 fits" in said[1][0]
+    assert "test folds, 2 fits" in said[2][0], "of which none is pruned"
 
 
 @pytest.mark.usefixtures("quick")

@@ -22,6 +22,9 @@ def test_each_kind_of_row_has_its_space():
     deepsurv = ["layers", "width", "dropout", "learning_rate", "weight_decay", "clip_norm", "norm", "schedule"]
     assert names(row(survival="ridge Cox")) == ["cox_penalty"]
     assert names(row("PCA", "ridge Cox")) == ["cox_penalty", "components"]
+    assert names(row("selection", "ridge Cox")) == ["cox_penalty"], "chosen numbers have no components"
+    assert names(row("selection")) == deepsurv
+    assert not has_map_head(row("selection"))
     assert names(row()) == deepsurv
     assert names(row("PCA")) == ["components", *deepsurv]
     assert names(row("averaging")) == [*deepsurv, "embedding_dropout"]

@@ -9,10 +9,13 @@ from engram.config import load_config
 from engram.evaluation.alterations import leaky
 from engram.evaluation.audit_records import load_audit
 from engram.evaluation.protocols import headline_rows
+from engram.evaluation.results import load_results
 from engram.evaluation.rows import rows_of
 from engram.pipeline import audit as stage
+from engram.pipeline.console import Silent
 from engram.pipeline.evaluate import study_digest
 from engram.pipeline.folders import RunFolder
+from engram.pipeline.study import study as run_study
 
 N = 24
 
@@ -63,6 +66,16 @@ def test_a_study_that_leaks_ends_with_status_1(study, capsys, monkeypatch):
     assert "FAILED: test patients altered" in said
     assert "1 check(s) failed: test patients altered." in said
     assert load_audit(study.parent / "results" / "audit.json").folds == [1, 2]
+
+
+def test_after_engram_study_its_grid_is_audited(study, capsys):
+    study.write_text(study.read_text() + "tuning: {protocols: [fixed]}\n")
+    run_study(load_config(study), workers=0, console=Silent())
+    command(study=study, workers=0, permutations=2)
+    assert "No check failed." in capsys.readouterr().out
+    made = load_results(study.parent / "results" / "results.json").provenance.study_digest
+    assert made != study_digest(load_config(study))
+    assert load_audit(study.parent / "results" / "audit.json").hashes.study == made
 
 
 def test_tuning_is_part_of_what_is_audited(study, capsys, monkeypatch):

@@ -16,6 +16,7 @@ from engram.errors import CohortError, WeightsError
 from engram.memory.backbone import Sam2Backbone
 from engram.memory.registry import FOLDER_VARIABLE
 from engram.memory.store import EmbeddingStore
+from engram.pipeline.audit import audit_study
 from engram.pipeline.check import CheckedCohort, check
 from engram.pipeline.console import Silent
 from engram.pipeline.embed import embed
@@ -104,6 +105,22 @@ def test_from_the_study_file_to_the_study_table(made: Any, config: StudyConfig) 
     assert made_with.weights is None
     assert _encoder(made_with.encoders["resnet50"]).startswith("tiny (not verified); SHA-256 ")
     assert "the 2 slices nearest the middle" in made_with.encoders["resnet50"].reading
+
+
+def test_the_audit_leaves_rows_without_weights_out_and_says_so(config: StudyConfig) -> None:
+    models = config.models.model_copy(update={"families": ("image",)})
+    images_alone = config.model_copy(update={"models": models})
+    _run(images_alone)
+    found = audit_study(images_alone, everything=False, permutations=2, workers=0, console=Silent())
+    assert not found.audit.failed
+    of_encoders = [
+        f"{name} of {seen}, tumour" for name in ("ResNet-50", "Hiera alone") for seen in ("PET", "PET + CT")
+    ]
+    assert found.audit.rows == of_encoders
+    assert found.audit.rows_of_study == 9
+    scope = found.audit.checks[-1].detail
+    assert "Left out, as in the study: 3 row(s) without numbers (weights absent: " in scope
+    assert "trials" not in scope, "nothing is tuned"
 
 
 def test_finished_vectors_are_found_again_and_another_setting_is_another_vector(

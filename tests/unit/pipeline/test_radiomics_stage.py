@@ -17,6 +17,7 @@ import SimpleITK as sitk
 from engram.cohort.manifest import read_manifest
 from engram.config import StudyConfig
 from engram.errors import CohortError, ConfigError, StorageError
+from engram.files import file_digest
 from engram.pipeline.console import Silent
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.radiomics import RadiomicsMade, RadiomicsOptions, radiomics
@@ -188,7 +189,7 @@ def test_without_a_table_rows_are_told_why_and_other_studies_are_left_alone(stud
         EmbeddingKey(m, r, "radiomics") for m in ("PET", "CT") for r in ("spine", "tumour")
     }
     assert set(loaded.absent.values()) == {"features absent: run 'engram radiomics' or set radiomics.table"}
-    assert load_radiomics(study.config(models={"baselines": []}), ["P0"]) == ({}, {})
+    assert load_radiomics(study.config(models={"baselines": []}), ["P0"]) == ({}, {}, None)
 
 
 def test_the_study_table_holds_them_or_why_it_does_not(study: Any, run: Any) -> None:
@@ -207,3 +208,15 @@ def test_a_study_that_cannot_have_them_is_refused_before_any_work(study: Any, ru
     with pytest.raises(ConfigError, match="leave it out to have one made"):
         run(radiomics={"table": "mine.csv"})
     assert calls(study) == 0
+
+
+def test_what_made_them_goes_with_the_results(study: Any, run: Any) -> None:
+    found, changed = run(radiomics={"resample_mm": None, "features": 4}), {"resample_mm": None, "features": 4}
+    made = load_radiomics(config(study, radiomics=changed), ["P0", "P1"]).made
+    assert made is not None
+    assert (made.tool, made.features, made.digest) == ("MIRP 2.7.0", 4, file_digest(found.table))
+    assert made.settings["CT"] == "voxels as they were reconstructed, grey levels of 25 HU"
+    run()
+    made = load_radiomics(config(study), ["P0", "P1"]).made
+    assert made is not None
+    assert made.settings["PET"] == "voxels of 2 mm, grey levels of SUV 0.5"

@@ -34,6 +34,8 @@ def load(tmp_path: Path) -> Any:
 
 def test_numbers_are_read_as_they_are_and_gaps_are_nan(load: Any) -> None:
     arrays = load(*reversed(GOOD), "C,spine,CT,0,0", "A,liver,CT,0,0").arrays
+    made = load(*GOOD).made
+    assert (made.tool, made.settings, made.features, len(made.digest)) == (None, {}, 10, 64)
     ct, pet = (arrays[EmbeddingKey(modality, "spine", "radiomics")] for modality in ("CT", "PET"))
     np.testing.assert_array_equal(ct, np.array([[-3, 7], [1.5, 1e14]], dtype=np.float32))
     np.testing.assert_array_equal(pet, np.array([[np.nan, 8], [2, np.nan]], dtype=np.float32))

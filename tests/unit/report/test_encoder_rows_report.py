@@ -3,6 +3,7 @@
 import pytest
 from hand_made import make_row
 
+from engram.evaluation.radiomics_records import RadiomicsProvenance
 from engram.evaluation.results import EncoderProvenance
 from engram.report import labels, methods, prose, tables
 
@@ -60,3 +61,20 @@ def test_a_study_of_baselines_alone_claims_no_memory(results):
     assert "Regions of interest" in text
     assert "0 to 10" in text
     assert labels.needs_untrained_label(alone, rows)
+
+
+def test_the_methods_say_what_made_the_radiomics_and_how_they_were_chosen(whole_study):
+    def said(made):
+        provenance = whole_study.provenance.model_copy(update={"radiomics": made})
+        return " ".join(methods.methods(whole_study.model_copy(update={"provenance": provenance})))
+
+    settings = {"PET": "voxels of 2 mm, grey levels of SUV 0.5", "CT": "voxels of 2 mm, grey levels of 25 HU"}
+    made = RadiomicsProvenance(tool="MIRP 2.7.0", settings=settings, features=7, digest="d" * 64)
+    assert "made by MIRP 2.7.0 (PET: voxels of 2 mm, grey levels of SUV 0.5 and CT: voxels of 2 mm" in said(made)
+    assert "at most 7 of a scan were chosen" in said(made)
+    own = made.model_copy(update={"tool": None, "settings": {}})
+    assert "from a table of the study's own" in said(own)
+    assert "made by MIRP" not in said(None)
+    assert "selection head" in said(None)
+    for text in map(said, (made, own, None)):
+        assert "None" not in text

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from page_reader import Page
 from whole_grid import ABSENT
@@ -17,7 +18,7 @@ from engram.report.consistency import check_results
 from engram.report.formats import number, signed
 from engram.report.page import write_report
 from engram.report.tables import all_tables
-from engram.report.tuning_tables import gap_in_words
+from engram.report.tuning_tables import gap_in_words, tuned_in_words
 
 PAPER_TABLES = ("table1_image_only", "table2_multimodal", "table3_comparison")
 
@@ -136,7 +137,7 @@ def test_searches_say_what_they_share_and_what_was_ended(whole_study: StudyResul
     ].rows
     assert len(tables["tuning"].rows) == 3 * (5 + 1 + 5)
     text = " ".join(methods.methods(whole_study))
-    assert "Sobol sequence (Optuna), 16 trials a search" in text
+    assert "went on with 16 points of a scrambled Sobol sequence (Optuna)" in text
     assert "trained on the whole training part, and the test fold was looked at once" in text
     assert "It is shown beside the results and is never one of them." in text
 
@@ -192,3 +193,34 @@ def test_searches_of_nothing_are_refused(whole_study: StudyResults, changes: dic
     first, *others = whole_study.searches
     with pytest.raises(StorageError, match=said):
         check_results(whole_study.model_copy(update={"searches": [first.model_copy(update=changes), *others]}))
+
+
+def test_what_tuning_gained_over_the_files_own_settings_is_said(
+    whole_study: StudyResults, synthetic_demo: StudyResults, tmp_path: Path
+) -> None:
+    gains = [
+        -row.untuned.gap for row in whole_study.rows if row.untuned is not None and row.untuned.gap is not None
+    ]
+    said = tuned_in_words(whole_study)
+    assert said is not None
+    assert f"of {len(gains)} rows differs by {signed(float(np.mean(gains)))} on average" in said
+    assert f"it is higher in {sum(gain > 0 for gain in gains)} of them" in said
+    page = Page(write_report(whole_study, tmp_path).read_text(encoding="utf-8"))
+    assert said in page.sections["tuning"].text
+    assert tuned_in_words(synthetic_demo) is None
+
+
+def test_the_methods_tell_where_a_search_began_and_when_a_trial_was_ended(whole_study: StudyResults) -> None:
+    ended, began = "Once four trials were completed", "began with trial 0, the settings of the study file"
+
+    def said(prune: bool, pruned: int) -> str:
+        tuning = whole_study.provenance.model_copy(update={"tuning": {"prune": prune}})
+        searches = [search.model_copy(update={"pruned": pruned}) for search in whole_study.searches]
+        return " ".join(
+            methods.methods(whole_study.model_copy(update={"provenance": tuning, "searches": searches}))
+        )
+
+    assert all(began in said(prune, 0) for prune in (True, False))
+    assert ended in said(True, 0)
+    assert ended in said(False, 3), "of results that did not save the setting"
+    assert ended not in said(False, 0)

@@ -18,7 +18,7 @@ from engram.report.methods import methods
 from engram.report.page import write_report
 from engram.report.tables import all_tables
 
-PARTS = ("repeated", "permutation_null", "missingness", "missing_variables")
+PARTS = ("repeated", "repeated_comparisons", "permutation_null", "missingness", "missing_variables")
 
 
 def page_of(results: StudyResults, folder: Path, audit: Audit | None = None) -> Page:
@@ -27,7 +27,9 @@ def page_of(results: StudyResults, folder: Path, audit: Audit | None = None) -> 
 
 def test_each_analysis_is_a_table_as_saved(whole_study: StudyResults, tmp_path: Path) -> None:
     section = page_of(whole_study, tmp_path).sections["sensitivity"]
-    repeated, null, missingness, variables = section.tables
+    repeated, compared, null, missingness, variables = section.tables
+    assert compared[1][:2] == ["PET + clinical, spine_dilated", "Clinical, DeepSurv"]
+    assert compared[1][2:] == ["+0.013", "0.016", "-0.002 to +0.030", "0.020", "0.530", "0.530"]
     main = {row.name: row.mean for row in whole_study.rows}
     assert [line[0] for line in repeated[1:]] == ["Clinical, DeepSurv", "Clinical, ridge Cox", "R-ISS alone"]
     assert repeated[1][1:3] == ["3", f"{main['Clinical, DeepSurv']:.3f}"]
@@ -161,3 +163,36 @@ def test_an_audit_of_other_data_vouches_for_nothing(whole_study: StudyResults, t
     assert ANOTHER in section.text
     assert "passed" not in section.text
     assert section.tables == []
+
+
+def test_how_gates_mix_is_shown_with_its_caution(
+    whole_study: StudyResults, synthetic_demo: StudyResults, tmp_path: Path
+) -> None:
+    page = page_of(whole_study, tmp_path)
+    lines = page.sections["table1"].tables[1]
+    gated = [row.name for row in whole_study.rows if row.fusion == "gate"]
+    assert [line[0] for line in lines[1:]] == gated
+    assert lines[1][1:] == ["PET", "227", "0.58", "0.60 (0.41 to 0.74)", "0.30 to 0.86"]
+    assert "how the two images are mixed, not which of them knows" in page.sections["table1"].text
+    assert (tmp_path / "tables" / "gates.csv").is_file()
+    assert "gates" not in all_tables(synthetic_demo)
+    alone = whole_study.model_copy(update={"rows": [row for row in whole_study.rows if row.family != "image"]})
+    kept = {row.name for row in alone.rows}
+    nothing: dict[str, Any] = {
+        "comparisons": [],
+        "incremental_value": [],
+        "incremental_over_stage": [],
+        "searches": [],
+    }
+    gates = [one for one in alone.gates if one.row in kept]
+    alone = alone.model_copy(update=nothing | {"gates": gates, "performance": None, "risk_groups": None})
+    page = page_of(alone, tmp_path / "alone")
+    assert [line[0] for line in page.sections["table2"].tables[1][1:]] == [one.row for one in gates]
+
+
+def test_gates_that_are_no_shares_are_refused(whole_study: StudyResults) -> None:
+    first, *others = whole_study.gates
+    for wrong in ({"mean": 1.2}, {"quartiles": [0.1, 0.2]}, {"fold_means": []}, {"row": "nobody"}):
+        gates = [first.model_copy(update=wrong), *others]
+        with pytest.raises(StorageError, match=r"gate"):
+            check_results(whole_study.model_copy(update={"gates": gates}))

@@ -333,3 +333,15 @@ def test_inputs_and_outcomes_must_match():
     inputs, outcome = cohort(20)
     with pytest.raises(ValueError, match="20 patients but 19"):
         fit_deepsurv(inputs, outcome.subset(np.arange(19)), FAST, seed=0)
+
+
+@pytest.mark.parametrize("name", ["type", "half", "training", "a name of theirs"])
+def test_images_may_have_any_name(name):
+    inputs, outcome = cohort(20, maps=True)
+    (maps,) = inputs.maps.values()
+    settings = FAST.model_copy(update={"max_epochs": 2})
+    renamed = fit_deepsurv(ModelInputs(inputs.clinical, maps={name: maps}), outcome, settings, seed=0)
+    assert np.array_equal(
+        renamed.predict(ModelInputs(inputs.clinical, maps={name: maps})),
+        fit_deepsurv(inputs, outcome, settings, seed=0).predict(inputs),
+    )

@@ -43,6 +43,7 @@ def _study(settings: PhantomSettings) -> dict[str, Any]:
         "images": {"ct": "ct", "pet": "pet", "labels": "labels", "label_scheme": "totalsegmentator-2/total"},
         "rois": {"spine": {"region": "spine_dilated"}, "skeleton": {"region": "skeleton"}},
         "embedding": {"weights": "untrained-mini"},
+        "models": {"stage": "r_iss"},
         "evaluation": {"seed": settings.seed},
         "truth": {"clinical": "true_clinical", "imaging": "true_imaging", "total": "true_total"},
         "output": "results",

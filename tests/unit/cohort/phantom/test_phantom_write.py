@@ -47,6 +47,7 @@ def test_the_study_file_is_valid_and_names_columns_that_exist(folder: Path) -> N
     named |= {config.truth.clinical, config.truth.imaging, config.truth.total}
     assert named | {config.images.ct, config.images.pet, str(config.images.labels)} == columns
     assert {roi.region for roi in config.rois.values()} == {"spine_dilated", "skeleton"}
+    assert config.models.stage == "r_iss"
     assert config.resolve(config.manifest) == folder / "cohort.csv"
 
 
