@@ -69,7 +69,7 @@ class Curve(Record):
 
 
 class RiskGroups(Record):
-    """Patients of one row in four groups, cut at the quartiles of training risks (paper Figure 4).
+    """Patients of one row in four groups, cut at the quartiles of their own fold's training risks (paper Figure 4).
 
     Tests and the hazard ratio are of the last group against the first.
     """

@@ -16,7 +16,7 @@ def cohort(make_study, make_config):
 
 
 def pooled(risk):
-    return PooledRisks(np.arange(len(risk)), np.asarray(risk, dtype=float), (-1.0, 0.0, 1.0))
+    return PooledRisks(np.arange(len(risk)), np.asarray(risk, dtype=float), np.zeros(len(risk), dtype=int))
 
 
 def test_columns_are_numbers_that_can_be_told_apart(cohort):
@@ -94,7 +94,7 @@ def test_only_those_who_test_are_asked_what_an_image_adds(make_study, make_confi
     table, truth = make_study(120)
     columns = stage_columns(table, make_config(models={"stage": "stage"}))
     tested = np.arange(40, 120)
-    part = PooledRisks(tested, truth["imaging"].to_numpy()[tested], (-1.0, 0.0, 1.0))
+    part = PooledRisks(tested, truth["imaging"].to_numpy()[tested], np.zeros(80, dtype=int))
     found = incremental_value(columns, {"PET": part}, table.outcome)
     alone = incremental_value(
         columns.iloc[tested].reset_index(drop=True),
