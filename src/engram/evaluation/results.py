@@ -118,7 +118,7 @@ class ClinicalModel(Record):
     p: float
     shrinkage: float  # share of its effects that it is expected to keep in new patients
     r2: float  # Cox-Snell, times the shrinkage
-    parameters_allowed: float  # that so many patients bear (Riley)
+    parameters_allowed: float | None  # that so many patients bear (Riley); None: r2 is beyond the criteria
     proportional_hazards: list[ColumnTest]
 
 

@@ -7,6 +7,7 @@ import pytest
 from engram.evaluation.clinical_model import clinical_columns, clinical_model, incremental_value, stage_columns
 from engram.evaluation.cox import likelihood_ratio
 from engram.evaluation.risk_groups import PooledRisks
+from engram.outcome import SurvivalOutcome
 
 
 @pytest.fixture
@@ -102,3 +103,14 @@ def test_only_those_who_test_are_asked_what_an_image_adds(make_study, make_confi
         table.outcome.subset(tested),
     )
     assert found == alone
+
+
+def test_covariates_that_explain_nearly_all_end_no_study():
+    """A column that nearly tells the order of events: more than Riley's bound for exponential times."""
+    rng, time = np.random.default_rng(0), np.arange(1.0, 201)
+    outcome = SurvivalOutcome(np.arange(200) % 2 == 0, time)
+    columns = pd.DataFrame({"age": -time / 20 + rng.normal(scale=0.2, size=200)})
+    model = clinical_model(columns, outcome)
+    assert model.r2 > 0.9
+    assert model.parameters_allowed is None
+    assert model.model_dump_json()
