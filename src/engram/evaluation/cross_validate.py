@@ -30,18 +30,29 @@ from engram.table import MAP_READOUTS, PatientFeatures, StudyTable
 Value = TypeVar("Value")
 
 # What a result depends on, as places in the package; a change of any byte makes kept results void.
-_CODE = ("heads", "survival", "outcome.py", "table.py", "config.py", "config_models.py")
+_CODE = ("heads", "survival", "outcome.py", "table.py", "arrays.py")
 _DECIDES_NO_RISK = {"folds", "seed", "times_months", "horizon_months"}  # the first two by themselves
 _DECIDES_NO_RISK |= {"splits", "group", "order", "first_window", "repeats", "repeat_rows"}  # nor do these
+# All in this folder that `fold_fit.py` and `tuning.py` use; a test follows their imports.
 _CODE_HERE = (
     "covariates.py",
-    "preprocess.py",
-    "maps.py",
-    "vectors.py",
-    "models.py",
-    "fold_fit.py",
-    "transport.py",
+    "cross_validate.py",
     "fingerprint.py",
+    "fold_fit.py",
+    "folds.py",
+    "maps.py",
+    "models.py",
+    "preprocess.py",
+    "record.py",
+    "rows.py",
+    "search_space.py",
+    "selection.py",
+    "sobol.py",
+    "transport.py",
+    "trials.py",
+    "tuning.py",
+    "tuning_records.py",
+    "vectors.py",
 )
 
 
@@ -129,10 +140,16 @@ def averaged(table: StudyTable, config: StudyConfig) -> StudyTable:
 def code_digest() -> str:
     """SHA-256 (hex) of the code and of the library versions that make a result."""
     package = Path(engram.__file__).parent
+    sources = {str(f.relative_to(package)): hashlib.sha256(f.read_bytes()).hexdigest() for f in code_files()}
+    return digest({"sources": sources, "libraries": library_versions()})
+
+
+def code_files() -> list[Path]:
+    """The modules of Engram that decide a risk or which trials are made."""
+    package = Path(engram.__file__).parent
     places = [package / name for name in _CODE] + [package / "evaluation" / name for name in _CODE_HERE]
     files = [file for place in places for file in (sorted(place.glob("*.py")) if place.is_dir() else [place])]
-    sources = {str(file.relative_to(package)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-    return digest({"sources": sources, "libraries": library_versions()})
+    return files + sorted(package.glob("config*.py"))
 
 
 @functools.lru_cache(maxsize=1)

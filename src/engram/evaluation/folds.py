@@ -15,7 +15,15 @@ from engram.outcome import SurvivalOutcome
 from engram.survival.splits import Fold, merged_strata, stratified_splits
 from engram.table import StudyTable
 
-__all__ = ["Fold", "drawn_folds", "grouped_folds", "stratified_folds", "study_folds", "temporal_folds"]
+__all__ = [
+    "Fold",
+    "drawn_folds",
+    "grouped_folds",
+    "has_poor_fold",
+    "stratified_folds",
+    "study_folds",
+    "temporal_folds",
+]
 
 T = TypeVar("T")
 
@@ -128,12 +136,27 @@ def _refuse_few(outcome: SurvivalOutcome, folds: int) -> None:
         )
 
 
-def _refuse_poor(outcome: SurvivalOutcome, fold: Fold, number: int, splits: str) -> None:
-    """Whole sites and years cannot be dealt out evenly: a part may be left without anything to learn or to test."""
+def has_poor_fold(outcome: SurvivalOutcome, folds: Sequence[Fold], splits: str) -> bool:
+    """Whether `study_folds` would refuse these folds of such splits, or a training part has no event at all."""
+    if splits != "stratified" and any(_poor_part(outcome, fold) for fold in folds):
+        return True
+    return not all(outcome.event[fold.train_index].any() for fold in folds)
+
+
+def _poor_part(outcome: SurvivalOutcome, fold: Fold) -> str | None:
+    """Which part of a fold has too little to learn from or to test on, and how little."""
     for part, index, least in (("tests on", fold.test_index, 1), ("trains on", fold.train_index, 2)):
         n, events = len(index), int(outcome.event[index].sum())
         if n < 2 or events < least:
-            raise CohortError(
-                f"fold {number} of the {splits} splits {part} {n} patient(s) with {events} event(s): too few. "
-                "Set fewer evaluation.folds, or another evaluation.first_window or column."
-            )
+            return f"{part} {n} patient(s) with {events} event(s)"
+    return None
+
+
+def _refuse_poor(outcome: SurvivalOutcome, fold: Fold, number: int, splits: str) -> None:
+    """Whole sites and years cannot be dealt out evenly: a part may be left without anything to learn or to test."""
+    poor = _poor_part(outcome, fold)
+    if poor is not None:
+        raise CohortError(
+            f"fold {number} of the {splits} splits {poor}: too few. "
+            "Set fewer evaluation.folds, or another evaluation.first_window or column."
+        )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
 
 from engram.config import Covariate, StudyConfig
 from engram.errors import CohortError
@@ -15,6 +15,7 @@ from engram.evaluation.covariates import checked_covariates, usable_covariates
 from engram.evaluation.fold_fit import FoldResult, job_seed, visible
 from engram.evaluation.imputation import GapFiller
 from engram.evaluation.permutation_null import mean_c
+from engram.evaluation.preprocess import seen_covariates
 from engram.evaluation.rows import RowSpec
 from engram.evaluation.sensitivity_records import MissingnessAnalysis, MissingnessRow, MissingVariable
 from engram.evaluation.variants import Runner, Variant, is_cheap, run_variants
@@ -129,8 +130,8 @@ def _filled(study: _Study, fold: Fold, seed: int, name: str) -> Variant:
         (fold.train_index, filler.training),
         (fold.test_index, filler.fill(features.subset(fold.test_index))),
     ):
-        for name in covariates.columns:
-            covariates.loc[index, name] = filled[name].to_numpy()
+        for column in covariates.columns:
+            covariates.loc[index, column] = filled[column].to_numpy()
     return Variant(name, study.specs, [fold], config, covariates=covariates)
 
 
@@ -139,15 +140,45 @@ def _pooled(draws: Sequence[FoldResult], table: StudyTable, fold: Fold) -> FoldR
     return FoldResult(risk, train, harrell_c(risk, table.outcome.subset(fold.test_index)), ())
 
 
+@dataclass(frozen=True)
+class _CompleteFold:
+    """Who of a fold has every covariate that the row uses there, as its training part decides. names: of these."""
+
+    names: list[str]
+    main: Fold
+    fold: Fold
+
+    @classmethod
+    def of(cls, study: _Study, spec: RowSpec, fold: Fold, raw: pd.DataFrame) -> _CompleteFold:
+        declared = study.config.covariates
+        names, _ = usable_covariates(raw.iloc[fold.train_index], declared, study.config.evaluation.max_missing)
+        seen = seen_covariates(spec, names)
+        whole = raw[seen].notna().all(axis=1).to_numpy()
+        kept = Fold(fold.train_index[whole[fold.train_index]], fold.test_index[whole[fold.test_index]])
+        return cls(seen, fold, kept)
+
+    def variant(self, study: _Study, spec: RowSpec) -> Variant:
+        """The row on these patients, with these covariates alone."""
+        declared = {name: study.config.covariates[name] for name in self.names}
+        config = study.config.model_copy(update={"covariates": declared})
+        return Variant("complete cases", [spec], [self.fold], config)
+
+    def restricted(self, result: FoldResult, table: StudyTable) -> FoldResult:
+        """What the main analysis gave to these test patients."""
+        risk = result.test_risk[np.isin(self.main.test_index, self.fold.test_index)]
+        c_index = harrell_c(risk, table.outcome.subset(self.fold.test_index))
+        return replace(result, test_risk=risk, c_index=c_index)
+
+
 def _complete(study: _Study) -> list[MissingnessRow]:
     """Patients with every covariate that the row uses, in the same folds."""
     return [_complete_cases(study, spec, main) for spec, main in zip(study.specs, study.results, strict=True)]
 
 
 def _complete_cases(study: _Study, spec: RowSpec, main: Sequence[FoldResult]) -> MissingnessRow:
-    whole = _complete_patients(study, spec)
-    folds = [Fold(f.train_index[whole[f.train_index]], f.test_index[whole[f.test_index]]) for f in study.folds]
-    event = study.table.outcome.event
+    raw = checked_covariates(study.table.features, study.config.covariates)
+    parts = [_CompleteFold.of(study, spec, fold, raw) for fold in study.folds]
+    folds, event = [part.fold for part in parts], study.table.outcome.event
     poor = [
         number
         for number, fold in enumerate(folds, 1)
@@ -156,28 +187,12 @@ def _complete_cases(study: _Study, spec: RowSpec, main: Sequence[FoldResult]) ->
     if poor:
         return _record(study, spec, "complete cases", folds, None, None, f"too few patients in fold {poor[0]}")
     try:
-        ((found,),) = run_variants(
-            study.table, [Variant("complete cases", [spec], folds, study.config)], study.runner
-        )
+        made = run_variants(study.table, [part.variant(study, spec) for part in parts], study.runner)
     except CohortError as error:
         return _record(study, spec, "complete cases", folds, None, None, str(error))
-    kept = [_restricted(result, fold, whole, study.table) for result, fold in zip(main, study.folds, strict=True)]
+    found = [result for ((result,),) in made]
+    kept = [part.restricted(result, study.table) for part, result in zip(parts, main, strict=True)]
     return _record(study, spec, "complete cases", folds, mean_c(found), _gain(found, kept))
-
-
-def _complete_patients(study: _Study, spec: RowSpec) -> npt.NDArray[np.bool_]:
-    declared = study.config.covariates
-    raw = checked_covariates(study.table.features, declared)
-    names, _ = usable_covariates(raw, declared, study.config.evaluation.max_missing)
-    seen = [name for name in names if name in visible(study.table.features, spec).covariates.columns]
-    return np.asarray(raw[seen].notna().all(axis=1).to_numpy(), dtype=np.bool_)
-
-
-def _restricted(result: FoldResult, fold: Fold, whole: npt.NDArray[np.bool_], table: StudyTable) -> FoldResult:
-    """What the main analysis gave to the complete cases of a test fold."""
-    kept = whole[fold.test_index]
-    risk = result.test_risk[kept]
-    return replace(result, test_risk=risk, c_index=harrell_c(risk, table.outcome.subset(fold.test_index[kept])))
 
 
 def _indicated(study: _Study) -> list[MissingnessRow]:

@@ -69,7 +69,7 @@ class Curve(Record):
 
 
 class RiskGroups(Record):
-    """Patients of one row in four groups, cut at the quartiles of training risks (paper Figure 4).
+    """Patients of one row in four groups, cut at the quartiles of their own fold's training risks (paper Figure 4).
 
     Tests and the hazard ratio are of the last group against the first.
     """
@@ -118,7 +118,7 @@ class ClinicalModel(Record):
     p: float
     shrinkage: float  # share of its effects that it is expected to keep in new patients
     r2: float  # Cox-Snell, times the shrinkage
-    parameters_allowed: float  # that so many patients bear (Riley)
+    parameters_allowed: float | None  # that so many patients bear (Riley); None: r2 is beyond the criteria
     proportional_hazards: list[ColumnTest]
 
 

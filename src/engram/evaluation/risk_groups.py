@@ -30,31 +30,29 @@ class PooledRisks:
     """Out-of-fold risks of the patients who test, on one scale.
 
     patients: (m,) their positions in the table, ascending. standardised: (m,) test risks, each by mean and sd of
-    the training risks of its fold. cuts: the three quartiles of the standardised training risks of all folds; no
-    test risk enters them.
+    the training risks of its fold. quartile: (m,) 0 to 3, by the quartiles of the training risks of its fold: a
+    model of another fold has seen the outcome of this patient, and has no say.
     """
 
     patients: npt.NDArray[np.intp]
     standardised: RiskArray
-    cuts: tuple[float, float, float]
-
-    @property
-    def quartile(self) -> npt.NDArray[np.intp]:
-        """(m,): 0 for a risk at or below the first cut, to 3 for one above the third."""
-        return np.searchsorted(self.cuts, self.standardised, side="left")
+    quartile: npt.NDArray[np.intp]
 
 
 def pool_risks(results: Sequence[FoldResult], folds: Sequence[Fold]) -> PooledRisks:
     """Put the folds of one row together. A fold whose training risks are all equal is centred only."""
     patients, places = held_out_patients(folds), held_out_places(folds)
-    standardised = np.zeros(len(patients))
-    training = []
+    standardised, quartile = np.zeros(len(patients)), np.zeros(len(patients), dtype=np.intp)
     for result, place in zip(results, places, strict=True):
         mean, sd = float(result.train_risk.mean()), float(result.train_risk.std(ddof=1)) or 1.0
         standardised[place] = (result.test_risk - mean) / sd
-        training.append((result.train_risk - mean) / sd)
-    first, second, third = (float(cut) for cut in np.quantile(np.concatenate(training), [0.25, 0.5, 0.75]))
-    return PooledRisks(patients, standardised, (first, second, third))
+        quartile[place] = quartile_of(result.test_risk, result.train_risk)
+    return PooledRisks(patients, standardised, quartile)
+
+
+def quartile_of(risk: RiskArray, train_risk: RiskArray) -> npt.NDArray[np.intp]:
+    """(m,): 0 for a risk at or below the first quartile of the training risks, to 3 for one above the third."""
+    return np.searchsorted(np.quantile(train_risk, [0.25, 0.5, 0.75]), risk, side="left")
 
 
 def risk_groups(
@@ -64,8 +62,8 @@ def risk_groups(
     paper has it, its p by permutation within the test folds, the p that allows for folds that share training
     patients, and the hazard ratio within test folds.
 
-    outcome: of all patients of the table; those who never test are in no group. The cut-points are of training
-    risks, so groups need not hold a quarter of the patients each, and may be empty.
+    outcome: of all patients of the table; those who never test are in no group. The cut-points of a fold
+    are of its training risks, so groups need not hold a quarter of the patients each, and may be empty.
     """
     outcome, places = outcome.subset(pooled.patients), held_out_places(folds)
     ticks = ticks_months(float(outcome.time_months.max()))

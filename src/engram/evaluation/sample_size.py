@@ -13,11 +13,18 @@ def least_patients(r2: float, *, parameters: int, events_per_patient: float) -> 
     return math.ceil(parameters * patients_per_parameter(r2, events_per_patient=events_per_patient))
 
 
-def parameters_allowed(r2: float, *, patients: int, events: int) -> float:
-    """How many candidate parameters so many patients bear; 0 where the model explains nothing (r2 <= 0)."""
+def parameters_allowed(r2: float, *, patients: int, events: int) -> float | None:
+    """How many candidate parameters so many patients bear; 0 where the model explains nothing (r2 <= 0).
+
+    None where it explains more than the criteria know of: their bound is that of exponential times, which the
+    partial likelihood of a Cox model may exceed. Raises ValueError for no events.
+    """
     if r2 <= 0:
         return 0.0
-    return patients / patients_per_parameter(r2, events_per_patient=events / patients)
+    events_per_patient = events / patients
+    if r2 >= min(SHRINKAGE, largest_r2(events_per_patient)):
+        return None
+    return patients / patients_per_parameter(r2, events_per_patient=events_per_patient)
 
 
 def patients_per_parameter(r2: float, *, events_per_patient: float) -> float:

@@ -63,6 +63,7 @@ class PermutationNull(Record):
     row: str
     c_index: float | None  # of the main analysis
     permutations: int
+    not_evaluable: int = 0  # permutations left out: their folds, or a fit, had too few events
     null_mean: float | None
     null_sd: float | None
     null_quantiles: list[float] | None

@@ -22,6 +22,8 @@ from engram.outcome import SurvivalOutcome
 from engram.survival.splits import Fold
 from engram.table import StudyTable
 
+Rows = list[list[FoldResult]]  # of each row and fold
+
 
 class RunRows(Protocol):
     """What evaluates rows on folds: `cross_validate`, or a protocol that tunes first. Each row (outer list) on each
@@ -77,6 +79,7 @@ class _Job:
     cache_dir: Path
     rows: RunRows
     variant: Variant
+    may_fail: bool
 
 
 def is_cheap(spec: RowSpec) -> bool:
@@ -84,13 +87,29 @@ def is_cheap(spec: RowSpec) -> bool:
     return spec.survival == RIDGE_COX
 
 
-def run_variants(table: StudyTable, variants: Sequence[Variant], runner: Runner) -> list[list[list[FoldResult]]]:
+def run_variants(table: StudyTable, variants: Sequence[Variant], runner: Runner) -> list[Rows]:
     """The results of each variant, row and fold. A variant is one job: the numbers are the same whatever the number
     of workers. Raises as `runner.rows`; a CohortError names the variant."""
+    return [found for found in _outcomes(table, variants, runner, may_fail=False) if not isinstance(found, str)]
+
+
+def run_those_that_can(table: StudyTable, variants: Sequence[Variant], runner: Runner) -> list[Rows]:
+    """As `run_variants`, without the variants that end in a CohortError; the first is raised where all do."""
+    found = _outcomes(table, variants, runner, may_fail=True)
+    known = [rows for rows in found if not isinstance(rows, str)]
+    if found and not known:
+        raise CohortError(str(found[0]))
+    return known
+
+
+def _outcomes(
+    table: StudyTable, variants: Sequence[Variant], runner: Runner, *, may_fail: bool
+) -> list[Rows | str]:
+    """Of each variant; where it may fail, the reason why it did."""
     specs = dict.fromkeys(spec for variant in variants for spec in variant.specs)
     with scratch_folder(runner.cache_dir / "tmp") as folder:
         path = save_table(_seen(table, list(specs)), folder / "variants.npz")
-        jobs = [_Job(path, runner.cache_dir, runner.rows, variant) for variant in variants]
+        jobs = [_Job(path, runner.cache_dir, runner.rows, variant, may_fail) for variant in variants]
         try:
             return run_jobs(_run, jobs, workers=runner.workers, progress=runner.progress)
         finally:
@@ -109,7 +128,7 @@ def _open(path: Path) -> StudyTable:
     return load_table(path)
 
 
-def _run(job: _Job) -> list[list[FoldResult]]:
+def _run(job: _Job) -> Rows | str:
     variant = job.variant
     try:
         return job.rows(
@@ -121,4 +140,6 @@ def _run(job: _Job) -> list[list[FoldResult]]:
             cache_dir=job.cache_dir,
         )
     except CohortError as error:
+        if job.may_fail:
+            return f"{variant.name}: {error}"
         raise CohortError(f"{variant.name}: {error}") from error

@@ -63,5 +63,14 @@ class Yardstick:
             uno_c(result.test_risk, self.test, self.censoring),
             dynamic_auc(result.test_risk, self.test, self.censoring, times_months),
             ibs,
-            accuracy_gain(ibs, self.ibs_without_covariates),
+            self._gain(ibs),
         )
+
+    def _gain(self, ibs: float) -> Measure:
+        """Where no test patient has the event in time, whoever predicts fewer events gains: that is no accuracy."""
+        near = self.test.time_months <= self.grid[-1]
+        if not self.test.event[near].any():
+            return Measure.absent(
+                f"no test patient has the event within the {self.censoring.tau_months:.1f} months that count"
+            )
+        return accuracy_gain(ibs, self.ibs_without_covariates)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engram.evaluation.results import ColumnTest, EncoderProvenance, RowResult, StudyResults
+from engram.evaluation.results import ClinicalModel, ColumnTest, EncoderProvenance, RowResult, StudyResults
 from engram.report import labels, shown
 from engram.report.formats import joined, number
 from engram.report.shown import Shown
@@ -81,15 +81,25 @@ def clinical_model(results: StudyResults) -> list[str]:
     if model is None:
         return [labels.NO_CLINICAL_MODEL] * any(row.family != "image" for row in results.rows)
     n, events = results.cohort.n, results.cohort.events
-    enough = "no fewer than" if model.parameters <= model.parameters_allowed else "fewer than"
     return [
         f"One Cox model of all covariates, fitted on all patients to describe them and used by no row, has "
         f"{model.parameters} parameters: {model.events_per_parameter:.1f} events for each. It explains "
-        f"{100 * model.r2:.1f}{_NO_BREAK}% (Cox-Snell R², after shrinkage by {model.shrinkage:.2f}), at which {n} "
-        f"patients with {events} events bear {model.parameters_allowed:.1f} parameters (Riley et al., 2019), "
-        f"{enough} these.",
+        f"{100 * model.r2:.1f}{_NO_BREAK}% (Cox-Snell R², after shrinkage by {model.shrinkage:.2f}), "
+        f"{_borne(model, n, events)}.",
         *_proportional(model.proportional_hazards),
     ]
+
+
+def _borne(model: ClinicalModel, n: int, events: int) -> str:
+    if model.parameters_allowed is None:
+        return (
+            "more than the criteria of Riley et al. (2019) allow for, so how many parameters it bears is not known"
+        )
+    enough = "no fewer than" if model.parameters <= model.parameters_allowed else "fewer than"
+    return (
+        f"at which {n} patients with {events} events bear {model.parameters_allowed:.1f} parameters "
+        f"(Riley et al., 2019), {enough} these"
+    )
 
 
 def _proportional(tests: Sequence[ColumnTest]) -> list[str]:

@@ -115,7 +115,7 @@ def _null(one: PermutationNull) -> tuple[str, ...]:
     return (
         one.row,
         number(one.c_index),
-        str(one.permutations),
+        f"{one.permutations}{f' ({one.not_evaluable} not evaluable)' if one.not_evaluable else ''}",
         number(one.null_mean),
         middle,
         p_value(one.p),

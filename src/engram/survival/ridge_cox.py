@@ -40,7 +40,8 @@ class RidgeCox:
             raise ValueError(f"expected X ({len(outcome)}, d) with d > 0, got {X.shape}")
         if not outcome.event.any():
             raise CohortError(
-                f"ridge Cox: none of {len(outcome)} training patients had the event. Set fewer evaluation.folds."
+                f"ridge Cox: none of {len(outcome)} training patients had the event. Leave out "
+                "a split whose training part has none (evaluation.first_window, evaluation.group), or add patients."
             )
         columns = [f"x{number}" for number in range(X.shape[1])]
         frame = pd.DataFrame(np.asarray(X, dtype=np.float64), columns=columns)

@@ -1,13 +1,17 @@
 """A small study whose truth is known: covariates with gaps, four embeddings, one of them informative."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from side_analyses import quick_rows
 
 from engram.config import StudyConfig
+from engram.evaluation.cross_validate import cross_validate
+from engram.evaluation.variants import Runner
 from engram.outcome import SurvivalOutcome
 from engram.table import EmbeddingKey, PatientFeatures, StudyTable
 
@@ -75,3 +79,24 @@ def make_study():
         return table, truth
 
     return make
+
+
+@pytest.fixture
+def clinical(make_study):
+    """A table without images, for rows that see covariates alone."""
+
+    def make(**settings):
+        table, _ = make_study(**settings)
+        return replace(table, features=replace(table.features, embeddings={}))
+
+    return make
+
+
+@pytest.fixture
+def runner(tmp_path):
+    return Runner(cross_validate, 0, tmp_path / "folds")
+
+
+@pytest.fixture
+def quick(tmp_path):
+    return Runner(quick_rows, 0, tmp_path / "folds")

@@ -7,6 +7,7 @@ import pytest
 from engram.evaluation.clinical_model import clinical_columns, clinical_model, incremental_value, stage_columns
 from engram.evaluation.cox import likelihood_ratio
 from engram.evaluation.risk_groups import PooledRisks
+from engram.outcome import SurvivalOutcome
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def cohort(make_study, make_config):
 
 
 def pooled(risk):
-    return PooledRisks(np.arange(len(risk)), np.asarray(risk, dtype=float), (-1.0, 0.0, 1.0))
+    return PooledRisks(np.arange(len(risk)), np.asarray(risk, dtype=float), np.zeros(len(risk), dtype=int))
 
 
 def test_columns_are_numbers_that_can_be_told_apart(cohort):
@@ -94,7 +95,7 @@ def test_only_those_who_test_are_asked_what_an_image_adds(make_study, make_confi
     table, truth = make_study(120)
     columns = stage_columns(table, make_config(models={"stage": "stage"}))
     tested = np.arange(40, 120)
-    part = PooledRisks(tested, truth["imaging"].to_numpy()[tested], (-1.0, 0.0, 1.0))
+    part = PooledRisks(tested, truth["imaging"].to_numpy()[tested], np.zeros(80, dtype=int))
     found = incremental_value(columns, {"PET": part}, table.outcome)
     alone = incremental_value(
         columns.iloc[tested].reset_index(drop=True),
@@ -102,3 +103,14 @@ def test_only_those_who_test_are_asked_what_an_image_adds(make_study, make_confi
         table.outcome.subset(tested),
     )
     assert found == alone
+
+
+def test_covariates_that_explain_nearly_all_end_no_study():
+    """A column that nearly tells the order of events: more than Riley's bound for exponential times."""
+    rng, time = np.random.default_rng(0), np.arange(1.0, 201)
+    outcome = SurvivalOutcome(np.arange(200) % 2 == 0, time)
+    columns = pd.DataFrame({"age": -time / 20 + rng.normal(scale=0.2, size=200)})
+    model = clinical_model(columns, outcome)
+    assert model.r2 > 0.9
+    assert model.parameters_allowed is None
+    assert model.model_dump_json()

@@ -43,11 +43,12 @@ def run(study, cache_dir, workers=0, **changes):
     )
 
 
-def test_one_two_and_no_workers_agree_to_the_last_digit(study, tmp_path):
+def test_two_and_no_workers_agree_to_the_last_digit(study, tmp_path):
+    """To start a worker takes seconds: what one does alone is tested with errors, below."""
     table, specs, folds, config = study
-    few = (table, [specs[0], specs[3]], folds, config)
-    results = [as_lists(run(few, tmp_path / str(workers), workers=workers)) for workers in (0, 1, 2)]
-    assert results[0] == results[1] == results[2]
+    few = (table, [specs[0], specs[3]], folds, with_setting(config, "training", max_epochs=3))
+    none, two = (as_lists(run(few, tmp_path / str(workers), workers=workers)) for workers in (0, 2))
+    assert none == two
 
 
 def test_a_job_equals_the_same_fit_without_workers_cache_or_averaging_first(study, tmp_path):

@@ -141,6 +141,24 @@ def test_the_curve_to_beat_is_that_of_training(study):
     assert yardstick.scores(flat, [12]).ipa.value == pytest.approx(0, abs=0.02)
 
 
+def test_no_accuracy_is_gained_where_no_event_comes_in_time(study):
+    """A constant that is too low would 'gain' against the training curve, though it ranks nobody."""
+    _, outcome, folds = study
+    test, time, event = folds[0].test_index, outcome.time.copy(), outcome.event.copy()
+    tau = Yardstick.of(outcome, folds[0]).censoring.tau_months
+    event[test] &= time[test] >= tau
+    time[test[:3]], event[test[:3]] = tau + np.arange(3.0), True  # so that patients can be ranked
+    late = SurvivalOutcome(event, time)
+    low = np.where(np.isin(np.arange(len(time)), test), -1.0, 0.0)
+    row = measure((low, late, folds)).rows[0]
+    assert results_of(low, folds, late)[0].c_index == 0.5
+    assert row.ipa.values[0] is None
+    assert None not in row.ipa.values[1:]
+    assert any(reason.startswith("IPA, fold 1: no test patient has the event within the") for reason in row.missing)
+    time[test[0]] = tau / 2
+    assert measure((low, SurvivalOutcome(event, time), folds)).rows[0].ipa.values[0] is not None
+
+
 def test_equal_inputs_give_equal_numbers(study):
     assert measure(study) == measure(study)
 

@@ -5,7 +5,13 @@ import math
 import pytest
 
 from engram.evaluation import sample_size
-from engram.evaluation.sample_size import adjusted_r2, least_patients, parameters_allowed, patients_per_parameter
+from engram.evaluation.sample_size import (
+    adjusted_r2,
+    largest_r2,
+    least_patients,
+    parameters_allowed,
+    patients_per_parameter,
+)
 
 # tests/testthat/test_surv.R of the R package pmsampsize: R2, parameters, rate, mean follow-up; patients by
 # criterion 1 and by criterion 2.
@@ -37,6 +43,14 @@ def test_a_model_of_noise_bears_nothing():
     assert shrinkage == pytest.approx(-0.6)
     assert parameters_allowed(r2, patients=227, events=160) == 0
     assert adjusted_r2(0.0, parameters=8, patients=227) == (0.0, 0.0)
+
+
+def test_more_than_exponential_times_allow_is_borne_by_nobody_knows_how_many():
+    """A Cox likelihood may exceed Riley's bound, and a study must not end there."""
+    largest = largest_r2(5 / 150)
+    assert parameters_allowed(0.99 * largest, patients=150, events=5) > 0
+    assert parameters_allowed(largest, patients=150, events=5) is None
+    assert parameters_allowed(0.95, patients=10, events=10) is None
 
 
 def test_shrinkage_is_van_houwelingens():

@@ -1,15 +1,18 @@
 """Splits by site and by time: no site on both sides, no training patient later than a test patient."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from side_analyses import OF_CLINICAL, RIDGE
 
 from engram.config_evaluation import Evaluation
 from engram.errors import CohortError
+from engram.evaluation import study
 from engram.evaluation.folds import grouped_folds, study_folds, temporal_folds
 from engram.evaluation.held_out import held_out_patients, held_out_places
 from engram.evaluation.statistics import held_out_ratio
@@ -137,3 +140,31 @@ def held_out_places_of_those_who_test():
 def test_settings_that_do_not_fit_are_refused(wrong, what):
     with pytest.raises(ValueError, match=what):
         Evaluation(**wrong)
+
+
+@pytest.mark.parametrize("splits", ["grouped", "temporal"])
+def test_a_whole_study_on_other_splits(clinical, make_config, tmp_path, monkeypatch, splits):
+    monkeypatch.setattr(study, "rows_of", lambda config: [RIDGE])
+    table = clinical(n=90)
+    table = replace(
+        table, groups=tuple("abcdefghi"[i % 9] for i in range(90)), order=tuple(2000.0 + i // 5 for i in range(90))
+    )
+    column = {"grouped": {"group": "site"}, "temporal": {"order": "year"}}[splits]
+    config = make_config(
+        **OF_CLINICAL | {"models": {"families": ["clinical"], "stage": "stage"}},
+        evaluation={"folds": 3, "splits": splits, **column},
+        sensitivity={"imputations": 1},
+    )
+    found = study.evaluate_study(table, config, None, encoder="-", workers=0, cache_dir=tmp_path / "folds")
+    tested = 90 if splits == "grouped" else 45
+    assert found.splits.tested == len(found.out_of_fold) == sum(fold.n for fold in found.folds) == tested
+    assert sum(curve.n for curve in found.risk_groups.curves) == tested
+    assert set(found.out_of_fold["patient_id"]) <= set(table.features.ids)
+    assert found.splits.train_n == ([60] * 3 if splits == "grouped" else [45, 60, 75])
+    assert found.splits.test == (
+        found.splits.test if splits == "grouped" else ["2009 to 2011", "2012 to 2014", "2015 to 2017"]
+    )
+    assert {len(sites.split(", ")) for sites in found.splits.test} == ({3} if splits == "grouped" else {1})
+    assert found.performance.rows[0].ici is not None
+    assert {row.analysis for row in found.sensitivity.missingness} >= {"main", "complete cases"}
+    assert found.sensitivity.missingness[0].n == tested

@@ -79,7 +79,7 @@ def test_after_engram_study_its_grid_is_audited(study, capsys):
 
 
 def test_tuning_is_part_of_what_is_audited(study, capsys, monkeypatch):
-    text = study.read_text() + "tuning: {protocols: [nested], trials: 4, inner_folds: 2}\n"
+    text = study.read_text() + "tuning: {protocols: [nested], trials: 2, inner_folds: 2}\n"
     study.write_text(text + "models: {families: [clinical]}\n")
     monkeypatch.setattr(stage, "rows_of", lambda config: rows_of(config)[:1])
     command(study=study, workers=0, permutations=2)

@@ -359,6 +359,11 @@ def test_the_clinical_model_is_put_into_words(synthetic_demo: StudyResults, tmp_
     )
     assert "bear 13.0 parameters (Riley et al., 2019), no fewer than these." in text
     assert "No test speaks against" not in text
+    beyond = synthetic_demo.model_copy(
+        update={"clinical_model": calm.model_copy(update={"parameters_allowed": None})}
+    )
+    text = page_of(beyond, tmp_path).sections["clinical-model"].text
+    assert "more than the criteria of Riley et al. (2019) allow for" in text
 
 
 def test_what_few_patients_do_not_allow_is_said(
