@@ -19,6 +19,12 @@ __all__ = ["Fold", "drawn_folds", "grouped_folds", "stratified_folds", "study_fo
 
 T = TypeVar("T")
 
+_NAMED = 3  # sites that an error names
+_MENDS = {
+    "grouped": "Set fewer evaluation.folds, or join small sites in the column of evaluation.group.",
+    "temporal": "Set fewer evaluation.folds, or another evaluation.first_window or evaluation.order.",
+}
+
 
 def study_folds(table: StudyTable, settings: Evaluation, *, seed: int | None = None) -> list[Fold]:
     """The folds that `evaluation.splits` asks for; they depend on outcomes, sites or order, and seed alone.
@@ -30,7 +36,7 @@ def study_folds(table: StudyTable, settings: Evaluation, *, seed: int | None = N
     folds = drawn_folds(table, settings, seed=seed)
     if settings.splits != "stratified":
         for number, fold in enumerate(folds, 1):
-            _refuse_poor(table.outcome, fold, number, settings.splits)
+            _refuse_poor(table, fold, number, settings.splits)
     return folds
 
 
@@ -128,12 +134,18 @@ def _refuse_few(outcome: SurvivalOutcome, folds: int) -> None:
         )
 
 
-def _refuse_poor(outcome: SurvivalOutcome, fold: Fold, number: int, splits: str) -> None:
+def _refuse_poor(table: StudyTable, fold: Fold, number: int, splits: str) -> None:
     """Whole sites and years cannot be dealt out evenly: a part may be left without anything to learn or to test."""
     for part, index, least in (("tests on", fold.test_index, 1), ("trains on", fold.train_index, 2)):
-        n, events = len(index), int(outcome.event[index].sum())
+        n, events = len(index), int(table.outcome.event[index].sum())
         if n < 2 or events < least:
             raise CohortError(
-                f"fold {number} of the {splits} splits {part} {n} patient(s) with {events} event(s): too few. "
-                "Set fewer evaluation.folds, or another evaluation.first_window or column."
+                f"fold {number} of the {splits} splits {part} {n} patient(s) with {events} event(s)"
+                f"{_of_sites(table, index)}: too few. {_MENDS[splits]}"
             )
+
+
+def _of_sites(table: StudyTable, index: npt.NDArray[np.intp]) -> str:
+    sites = sorted({table.groups[i] for i in index}) if table.groups is not None else []
+    shown = ", ".join(f"'{site}'" for site in sites[:_NAMED]) + ", ..." * (len(sites) > _NAMED)
+    return f" (site {shown})" if sites else ""

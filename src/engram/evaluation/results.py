@@ -288,7 +288,9 @@ def load_results(path: Path) -> StudyResults:
     try:
         return StudyResults.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise StorageError(f"{path}: no results here yet. Run 'engram evaluate' first.") from error
+        raise StorageError(
+            f"{path}: no results here yet. Run 'engram run' (or 'engram evaluate') first."
+        ) from error
     except ValidationError as error:
         raise StorageError(
             f"{path}: not results of this version of Engram. Run 'engram evaluate' again."
