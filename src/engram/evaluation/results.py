@@ -227,6 +227,8 @@ class Provenance(Record):
     libraries: dict[str, str]
     study_digest: str  # of the study file's content
     manifest_digest: str
+    data_digest: str | None = None  # of the study table; None in results of before it was kept
+    code_digest: str | None = None  # of the code and the libraries that decide risks
     weights: str | None  # name printed in tables
     weights_digest: str | None
     untrained_weights: bool

@@ -14,6 +14,8 @@ from engram.cohort.records import Cohort, PatientRecord, check_analysable
 from engram.cohort.summary import summarise
 from engram.config import StudyConfig
 from engram.errors import ImagingError
+from engram.evaluation.audit_data import data_digest
+from engram.evaluation.cross_validate import code_digest
 from engram.evaluation.radiomics_records import RadiomicsProvenance
 from engram.evaluation.results import (
     CohortSummary,
@@ -142,7 +144,7 @@ def _results(
         **vars(evaluation.sensitivity),
         drawn_masks=summarise_quality(studies, config.embedding.quality_limit),
         searches=evaluation.searches,
-        provenance=_provenance(config, cohort, inputs.embedded, inputs.radiomics),
+        provenance=_provenance(config, inputs),
     )
 
 
@@ -160,21 +162,22 @@ def study_digest(config: StudyConfig) -> str:
     return digest(config.model_dump(mode="json", exclude={"folder", "output", "store", "manifest", "report"}))
 
 
-def _provenance(
-    config: StudyConfig, cohort: Cohort, embedded: Embedded | None, radiomics: RadiomicsProvenance | None = None
-) -> Provenance:
+def _provenance(config: StudyConfig, inputs: Inputs) -> Provenance:
+    cohort, embedded = inputs.cohort, inputs.embedded
     return Provenance(
         engram=__version__,
         python=python_version(),
         libraries=library_versions(),
         study_digest=study_digest(config),
         manifest_digest=cohort.digest,
+        data_digest=data_digest(inputs.assembled.table),
+        code_digest=code_digest(),
         weights=embedded.weights if embedded else None,
         weights_digest=embedded.weights_digest if embedded else None,
         untrained_weights=_any_untrained(embedded),
         verified_weights=embedded.verified if embedded else False,
         encoders=_encoders(embedded),
-        radiomics=radiomics,
+        radiomics=inputs.radiomics,
         protocol=embedded.protocol if embedded else {},
         protocol_digest=embedded.protocol_digest if embedded else None,
         rois={name: in_words(roi) for name, roi in config.rois.items()},
