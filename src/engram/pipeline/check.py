@@ -24,8 +24,10 @@ from engram.pipeline.folders import RunFolder
 from engram.pipeline.image_quality import image_quality, limit_errors, write_image_quality
 from engram.pipeline.images_report import write_images_page
 from engram.pipeline.inspection import Inspection, image_files, inspect
+from engram.pipeline.radiomics_table import why_absent
 from engram.pipeline.regional_pet import save_regional_pet
 from engram.pipeline.split_table import split_table
+from engram.table import RADIOMICS
 
 if TYPE_CHECKING:
     from engram.memory.weights import CheckedWeights
@@ -60,8 +62,8 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
     are not there.
     """
     weights, encoders = _check_weights(config), check_encoders(config)
-    for name, why in encoders.absent.items():
-        console.say(f"rows of {name} will have no numbers: {why}")
+    for line in absent_rows(config, encoders):
+        console.say(line)
     _make_folder(RunFolder.of(config).root)
     if config.images is not None:
         _check_store(config.store_dir)
@@ -74,6 +76,13 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
     check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
     study_folds(split_table(cohort.records, config), config.evaluation)
     return CheckedCohort(cohort, digests, weights, encoders)
+
+
+def absent_rows(config: StudyConfig, encoders: CheckedEncoders) -> list[str]:
+    """Which rows will have no numbers as things are, and what is missing for them."""
+    no_features = why_absent(config)
+    absent = {**encoders.absent, **({RADIOMICS: no_features} if no_features else {})}
+    return [f"rows of {name} will have no numbers: {why}" for name, why in absent.items()]
 
 
 def _check_weights(config: StudyConfig) -> CheckedWeights | None:

@@ -60,6 +60,9 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
     """
     folder, inputs = RunFolder.of(config), study_inputs(config)
     cohort, embedded, assembled = inputs.cohort, inputs.embedded, inputs.assembled
+    before = kept_fits(folder)
+    if before:
+        console.say(f"{before} fit(s) of earlier runs are kept; those that this study needs are not made again")
     with console.stage("Cross-validating") as progress:
         evaluation = evaluate_study(
             assembled.table,
@@ -72,6 +75,9 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
             absent=assembled.absent,
             begin=console.part if config.tuning.protocols != ("fixed",) else None,
         )
+    console.say(
+        f"Cross-validated: {kept_fits(folder) - before} fit(s) made now" + ", the others kept" * bool(before)
+    )
     studies = load_quality(config, cohort.records, embedded) if embedded is not None else []
     results = _results(config, inputs, evaluation, studies, _padding_warning(assembled.padded, entries_of(config)))
     if studies:
@@ -82,6 +88,11 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
         write_text(folder.tuning_trials, evaluation.trials.to_csv(index=False, lineterminator="\n"))
     save_results(results, folder.results)
     return results
+
+
+def kept_fits(folder: RunFolder) -> int:
+    """How many fits the cache holds, of this study or of others."""
+    return sum(1 for _ in folder.folds.rglob("*.json"))
 
 
 def study_inputs(config: StudyConfig) -> Inputs:
