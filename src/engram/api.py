@@ -17,7 +17,9 @@ from engram.cohort.summary import summarise
 from engram.config import Covariate, StudyConfig, checked_config
 from engram.config_tuning import ProtocolName
 from engram.errors import ConfigError
+from engram.evaluation.audit_data import data_digest
 from engram.evaluation.covariates import checked_covariates
+from engram.evaluation.cross_validate import code_digest
 from engram.evaluation.results import CohortSummary, Flow, Provenance, StudyResults, save_results
 from engram.evaluation.rows import NONE, RowSpec
 from engram.evaluation.study import Evaluation, evaluate_study
@@ -252,6 +254,8 @@ def _provenance(table: StudyTable, config: StudyConfig, specs: Sequence[RowSpec]
         libraries=library_versions(),
         study_digest=digest({**study, "rows": [asdict(spec) for spec in specs]}),
         manifest_digest=digest(data),
+        data_digest=data_digest(table),
+        code_digest=code_digest(),
         weights=None,
         weights_digest=None,
         untrained_weights=False,

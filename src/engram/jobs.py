@@ -78,9 +78,9 @@ def run_jobs(
     given = (shares, prepare, prepare_with)
     pool = ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, given)
     with _environment({**_ALLOCATOR, **dict.fromkeys(_THREADS, str(threads))}), pool:
-        with _interrupts_ignored():  # by the workers started here, from their first moment on
-            futures = {pool.submit(_run, function, index, job): index for index, job in enumerate(jobs)}
         try:
+            with _interrupts_ignored():  # by the workers started here, from their first moment on
+                futures = {pool.submit(_run, function, index, job): index for index, job in enumerate(jobs)}
             return _collect(futures, shares, progress)
         except KeyboardInterrupt:
             for worker in set(multiprocessing.active_children()) - others:
@@ -171,15 +171,24 @@ def _run(function: Callable[[Job], Result], index: int, job: Job) -> Result:
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Ctrl-C is for the parent, which ends its workers. Only the main thread may set a handler."""
+    """Ctrl-C is for the parent, which ends its workers; a request to end waits until all of them have started, for
+    a worker that is left half started complains. Only the main thread may set a handler."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    asked: list[int] = []
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ends = signal.getsignal(signal.SIGTERM)
+    if callable(ends):
+        signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+        if callable(ends):
+            signal.signal(signal.SIGTERM, ends)
+    for number in asked[:1]:
+        signal.raise_signal(number)
 
 
 def _end_with_parent() -> None:

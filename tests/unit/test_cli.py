@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,40 @@ def test_an_interrupt_is_an_exit_status_and_no_traceback(monkeypatch: pytest.Mon
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 130
+
+
+STAGE = """
+import os, signal, sys, time
+from engram import cli, commands
+from engram.jobs import run_jobs
+from engram.terminal import Terminal
+def told(study, workers):
+    with Terminal().stage("Reading") as tell:
+        run_jobs(time.sleep, [60, 60], workers=2, progress=tell)
+if __name__ == "__main__":
+    from engram.pipeline import run
+    run.run = lambda config, workers, console: told(config, workers)
+    commands.load_config = lambda path: path
+    sys.argv = ["engram", "run", __file__]
+    print("ready", flush=True)
+    cli.main()
+"""
+
+
+def test_a_request_to_end_is_one_line_and_a_status_of_its_own(tmp_path: Path) -> None:
+    """As a queue or a machine that shuts down asks for it."""
+    script = tmp_path / "stage.py"
+    script.write_text(STAGE)
+    running = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert running.stdout is not None
+    assert running.stdout.readline() == "ready\n"
+    children, deadline = Path(f"/proc/{running.pid}/task/{running.pid}/children"), time.monotonic() + 20
+    while len(children.read_text().split()) < 2 and time.monotonic() < deadline:  # a worker, and their tracker
+        time.sleep(0.05)
+    running.terminate()
+    said, wrong = running.communicate(timeout=20)
+    assert said == "Stopped. Finished work is kept: the same command goes on from here.\n"
+    assert (wrong, running.returncode) == ("", 143)
 
 
 def test_an_error_of_ours_is_one_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,6 +93,20 @@ def test_without_a_terminal_a_long_job_is_heard_of_each_half_minute(capsys: pyte
         "Embedding: 0 of 200 (1:02)",
         "Embedding: 1 of 200 (2:05)",
     ]
+
+
+def test_without_a_terminal_a_job_that_says_nothing_is_heard_of(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal, "_BEAT_SECONDS", 0.01)
+    now = itertools.count(0, 10)
+    with _Lines("Auditing", clock=lambda: float(next(now))).beating() as tell:
+        time.sleep(0.15)
+        tell(1, 40)
+        time.sleep(0.15)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "Auditing: at work (0:30)"
+    assert said[-1].startswith("Auditing: 1 of 40 (")
 
 
 def _interrupted_stage() -> None:

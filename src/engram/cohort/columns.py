@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from engram.cohort.cells import Sheet, is_date, is_missing, parse_number
+from engram.cohort.cells import Sheet, is_date, is_missing, parse_number, parse_when
 from engram.config import Covariate, StudyConfig
 from engram.errors import Problem
 
 _LISTED_COLUMNS = 20
+_EXAMPLES = 3
 _ANSWERS = ("outcome", "truth")
+_MONTH = re.compile(r"(0?[1-9]|1[0-2])\.(19|20)\d\d", re.ASCII)  # 03.2019
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def check_columns(config: StudyConfig, sheet: Sheet) -> list[Problem]:
     roles = list(_roles(config))
     absent = [_absent(role, _candidates(role, roles, sheet)) for role in roles if role.column not in sheet.columns]
     levels = [*_unreadable_levels(config), *_sibling_levels(config, sheet)]
-    return [*absent, *_clashes(roles), *levels, *_sibling_sites(config, sheet), *_mixed_times(config, sheet)]
+    return [*absent, *_clashes(roles), *levels, *_sibling_sites(config, sheet), *_times(config, sheet)]
 
 
 def _roles(config: StudyConfig) -> Iterator[_Role]:
@@ -165,10 +168,31 @@ def _sibling_sites(config: StudyConfig, sheet: Sheet) -> list[Problem]:
     ]
 
 
-def _mixed_times(config: StudyConfig, sheet: Sheet) -> list[Problem]:
-    """A year among dates says that the patient is of its first day, which is a guess."""
+def _times(config: StudyConfig, sheet: Sheet) -> list[Problem]:
     column = config.evaluation.order
     cells = [text for row in sheet.rows if column is not None and (text := row.cells.get(column))]
+    return [*_unreadable_times(column, cells), *_mixed_times(column, cells)]
+
+
+def _unreadable_times(column: str | None, cells: list[str]) -> list[Problem]:
+    """A column in another form is one problem, not one a patient; and 03.2019 is a month, no number."""
+    strange = [text for text in cells if parse_when(text) is None]
+    months = [text for text in cells if _MONTH.fullmatch(text)]
+    if cells and len(months) == len(cells):
+        what, shown = "evaluation.order has months, which would be read as decimal numbers", months
+    elif 2 * len(strange) > len(cells) > 1:
+        what = (
+            f"{len(strange)} of {len(cells)} cells of evaluation.order are neither numbers nor dates as 2019-03-31"
+        )
+        shown = strange
+    else:
+        return []
+    mend = "Write all dates as year-month-day (2019-03-31), or all as years."
+    return [Problem(what, mend, column=column, value=", ".join(dict.fromkeys(shown[:_EXAMPLES])))]
+
+
+def _mixed_times(column: str | None, cells: list[str]) -> list[Problem]:
+    """A year among dates says that the patient is of its first day, which is a guess."""
     dates = [text for text in cells if is_date(text)]
     numbers = [text for text in cells if parse_number(text) is not None]
     if not dates or not numbers:

@@ -15,6 +15,7 @@ from engram.errors import CohortError
 from engram.outcome import SurvivalOutcome
 
 MISSING_LEVEL = "missing"
+FEWEST = 10  # patients of a site that has a column of its own: smaller cells would tell of persons
 
 Value = float | str | None
 
@@ -94,12 +95,29 @@ def summarise(records: Sequence[PatientRecord], config: StudyConfig) -> CohortSu
 
 
 def _by_group(records: Sequence[PatientRecord]) -> dict[str, list[int]]:
-    """Positions of the patients of each site, the largest first; none where patients have no site."""
+    """Positions of the patients of each site, the largest first; none where patients have no site.
+
+    Small sites are joined, with the next larger one where they are few together, so that no column is of fewer than
+    `FEWEST` patients, not even by subtraction. None where one column only would be left.
+    """
     parts: dict[str, list[int]] = {}
     for place, record in enumerate(records):
         if record.group is not None:
             parts.setdefault(record.group, []).append(place)
-    return dict(sorted(parts.items(), key=lambda item: (-len(item[1]), item[0])))
+    return _joined(dict(sorted(parts.items(), key=lambda item: (-len(item[1]), item[0]))))
+
+
+def _joined(parts: dict[str, list[int]]) -> dict[str, list[int]]:
+    """parts: the largest first."""
+    if not parts or len(parts[next(reversed(parts))]) >= FEWEST:
+        return parts
+    rest, others, count = dict(parts), list[int](), 0
+    while rest and (len(others) < FEWEST or len(rest[next(reversed(rest))]) < FEWEST):
+        others += rest.popitem()[1]
+        count += 1
+    if not rest:
+        return {}
+    return {**rest, f"{count} other sites": sorted(others)}
 
 
 def median_follow_up_months(outcome: SurvivalOutcome) -> float | None:

@@ -64,6 +64,18 @@ def leaky(table: StudyTable, declared: Mapping[str, Covariate]) -> StudyTable:
     return replace(table, features=replace(table.features, covariates=covariates, embeddings=embeddings))
 
 
+def centred(table: StudyTable, index: Index, declared: Mapping[str, Covariate]) -> StudyTable:
+    """Another planted leak: numbers of the patients of `index` centred among themselves, as a pipeline does that
+    predicts a whole test fold at once. Training is as it should be."""
+    covariates = table.features.covariates.astype(object).copy()
+    for name in (name for name, covariate in declared.items() if covariate.kind == "continuous"):
+        column = pd.to_numeric(covariates[name]).astype(float)
+        column.iloc[index] -= column.iloc[index].mean()
+        covariates[name] = column
+    embeddings = {key: _centred(array, index) for key, array in table.features.embeddings.items()}
+    return replace(table, features=replace(table.features, covariates=covariates, embeddings=embeddings))
+
+
 def _absurd(covariate: Covariate, n: int, rng: np.random.Generator, size: float) -> Sequence[float | str]:
     if covariate.kind == "continuous":
         return list(rng.normal(size=n) * 100 * size)
@@ -75,6 +87,12 @@ def _absurd(covariate: Covariate, n: int, rng: np.random.Generator, size: float)
 def _noise(array: FloatArray, index: Index, rng: np.random.Generator, size: float) -> FloatArray:
     changed = array.copy()
     changed[index] = (rng.normal(size=(len(index), *array.shape[1:])) * size).astype(array.dtype)
+    return changed
+
+
+def _centred(array: FloatArray, index: Index) -> FloatArray:
+    changed, part = array.copy(), array[index]
+    changed[index] = part - part[np.isfinite(part)].mean()
     return changed
 
 

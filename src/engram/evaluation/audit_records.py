@@ -11,6 +11,10 @@ from engram.evaluation.record import Record
 from engram.files import write_text
 
 AUDIT_VERSION = 1
+NOT_AUDITED = (
+    "Audited is what is made from the study table. What made the table itself was not: features, embeddings, masks "
+    "and the choice of covariates and patients. Whether outcomes had a part in these, only their makers know."
+)
 
 
 class AuditCheck(Record):

@@ -27,6 +27,12 @@ __all__ = [
 
 T = TypeVar("T")
 
+_NAMED = 3  # sites that an error names
+_MENDS = {
+    "grouped": "Set fewer evaluation.folds, or join small sites in the column of evaluation.group.",
+    "temporal": "Set fewer evaluation.folds, or another evaluation.first_window or evaluation.order.",
+}
+
 
 def study_folds(table: StudyTable, settings: Evaluation, *, seed: int | None = None) -> list[Fold]:
     """The folds that `evaluation.splits` asks for; they depend on outcomes, sites or order, and seed alone.
@@ -38,7 +44,7 @@ def study_folds(table: StudyTable, settings: Evaluation, *, seed: int | None = N
     folds = drawn_folds(table, settings, seed=seed)
     if settings.splits != "stratified":
         for number, fold in enumerate(folds, 1):
-            _refuse_poor(table.outcome, fold, number, settings.splits)
+            _refuse_poor(table, fold, number, settings.splits)
     return folds
 
 
@@ -138,25 +144,31 @@ def _refuse_few(outcome: SurvivalOutcome, folds: int) -> None:
 
 def has_poor_fold(outcome: SurvivalOutcome, folds: Sequence[Fold], splits: str) -> bool:
     """Whether `study_folds` would refuse these folds of such splits, or a training part has no event at all."""
-    if splits != "stratified" and any(_poor_part(outcome, fold) for fold in folds):
+    if splits != "stratified" and any(_poor_part(outcome, fold) is not None for fold in folds):
         return True
     return not all(outcome.event[fold.train_index].any() for fold in folds)
 
 
-def _poor_part(outcome: SurvivalOutcome, fold: Fold) -> str | None:
-    """Which part of a fold has too little to learn from or to test on, and how little."""
+def _poor_part(outcome: SurvivalOutcome, fold: Fold) -> tuple[str, npt.NDArray[np.intp]] | None:
+    """Which part of a fold has too little to learn from or to test on, in words, and its patients."""
     for part, index, least in (("tests on", fold.test_index, 1), ("trains on", fold.train_index, 2)):
         n, events = len(index), int(outcome.event[index].sum())
         if n < 2 or events < least:
-            return f"{part} {n} patient(s) with {events} event(s)"
+            return f"{part} {n} patient(s) with {events} event(s)", index
     return None
 
 
-def _refuse_poor(outcome: SurvivalOutcome, fold: Fold, number: int, splits: str) -> None:
+def _refuse_poor(table: StudyTable, fold: Fold, number: int, splits: str) -> None:
     """Whole sites and years cannot be dealt out evenly: a part may be left without anything to learn or to test."""
-    poor = _poor_part(outcome, fold)
+    poor = _poor_part(table.outcome, fold)
     if poor is not None:
+        words, index = poor
         raise CohortError(
-            f"fold {number} of the {splits} splits {poor}: too few. "
-            "Set fewer evaluation.folds, or another evaluation.first_window or column."
+            f"fold {number} of the {splits} splits {words}{_of_sites(table, index)}: too few. {_MENDS[splits]}"
         )
+
+
+def _of_sites(table: StudyTable, index: npt.NDArray[np.intp]) -> str:
+    sites = sorted({table.groups[i] for i in index}) if table.groups is not None else []
+    shown = ", ".join(f"'{site}'" for site in sites[:_NAMED]) + ", ..." * (len(sites) > _NAMED)
+    return f" (site {shown})" if sites else ""

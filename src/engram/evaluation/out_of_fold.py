@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from engram.errors import StorageError
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.held_out import held_out_patients, held_out_places
 from engram.evaluation.yardstick import Yardstick
@@ -30,6 +33,22 @@ class OutOfFold:
     fold: npt.NDArray[np.intp]
     survival_at_time: FloatArray
     event_by: FloatArray
+
+
+def saved_risks(path: Path) -> dict[str, pd.Series[float]]:
+    """The risks of out_of_fold_risks.csv as they were written, bit for bit: by row, then by patient id. Raises
+    StorageError where the file is damaged."""
+    try:
+        table = pd.read_csv(
+            path,
+            usecols=["row", "patient_id", "risk"],
+            dtype={"row": str, "patient_id": str, "risk": float},
+            keep_default_na=False,
+            float_precision="round_trip",
+        )
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{path}: damaged ({error}). Run 'engram evaluate' again.") from error
+    return {str(row): part.set_index("patient_id")["risk"] for row, part in table.groupby("row", sort=False)}
 
 
 def out_of_fold(

@@ -227,6 +227,8 @@ class Provenance(Record):
     libraries: dict[str, str]
     study_digest: str  # of the study file's content
     manifest_digest: str
+    data_digest: str | None = None  # of the study table; None in results of before it was kept
+    code_digest: str | None = None  # of the code and the libraries that decide risks
     weights: str | None  # name printed in tables
     weights_digest: str | None
     untrained_weights: bool
@@ -288,7 +290,9 @@ def load_results(path: Path) -> StudyResults:
     try:
         return StudyResults.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise StorageError(f"{path}: no results here yet. Run 'engram evaluate' first.") from error
+        raise StorageError(
+            f"{path}: no results here yet. Run 'engram run' (or 'engram evaluate') first."
+        ) from error
     except ValidationError as error:
         raise StorageError(
             f"{path}: not results of this version of Engram. Run 'engram evaluate' again."

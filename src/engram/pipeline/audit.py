@@ -17,7 +17,6 @@ from engram.evaluation.audit import (
     order_check,
     permutation_check,
     permuted_rows,
-    planted_leak,
     training_checks,
 )
 from engram.evaluation.audit_data import (
@@ -28,10 +27,13 @@ from engram.evaluation.audit_data import (
     fold_check,
     folds_digest,
 )
-from engram.evaluation.audit_records import Audit, AuditCheck, AuditHashes, PermutedRow, save_audit
+from engram.evaluation.audit_planted import planted_leak
+from engram.evaluation.audit_records import NOT_AUDITED, Audit, AuditCheck, AuditHashes, PermutedRow, save_audit
+from engram.evaluation.audit_results import results_check
 from engram.evaluation.cross_validate import code_digest
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.folds import drawn_folds, study_folds
+from engram.evaluation.out_of_fold import saved_risks
 from engram.evaluation.preprocess import keys_of
 from engram.evaluation.protocols import headline_rows
 from engram.evaluation.results import load_results
@@ -61,8 +63,10 @@ class Audited:
         said = [f"{_STATES[one.passed]}: {one.name}. {one.question}\n    {one.detail}" for one in self.audit.checks]
         twins = [f"{', '.join(one.ids)}: {one.why}" for one in self.duplicates]
         failed = [one.name for one in self.audit.failed]
-        last = f"{len(failed)} check(s) failed: {', '.join(failed)}." if failed else "No check failed."
-        return [*said, *twins, f"{last} Audit: {self.path}"]
+        last = (
+            f"{len(failed)} check(s) failed: {', '.join(failed)}." if failed else f"No check failed. {NOT_AUDITED}"
+        )
+        return [*said, *twins, last, f"Audit: {self.path}. Run 'engram report' to have it on the page."]
 
 
 def audit_study(
@@ -88,7 +92,9 @@ def audit_study(
             tell(number, work.stages + 1)
         permuted = work.permuted(table, specs, permutations)
         tell(work.stages + 1, work.stages + 1)
+    hashes = _hashes(config, inputs, folds)
     checks += [
+        _of_results(config, hashes, table, there, folds, everything=everything, workers=workers),
         permutation_check(permuted),
         fold_check(folds, again, len(table)),
         *duplicate_checks(alike, images=bool(table.features.embeddings)),
@@ -101,7 +107,7 @@ def audit_study(
         folds=list(range(1, len(fitted) + 1)),
         checks=[*checks, _scope(config, specs, inputs.assembled.absent, everything=everything)],
         permuted=permuted,
-        hashes=_hashes(config, inputs, folds),
+        hashes=hashes,
     )
     return Audited(audit, save_audit(audit, RunFolder.of(config).audit), alike)
 
@@ -110,7 +116,7 @@ def audit_study(
 class _Work:
     config: StudyConfig
     workers: int
-    stages: int = 5
+    stages: int = 6
 
     def checks(self, table: StudyTable, specs: Sequence[RowSpec], folds: Sequence[Fold]) -> Iterator[AuditCheck]:
         declared = self.config.covariates
@@ -180,7 +186,28 @@ def _scope(
         how += f" Left out, as in the study: {len(left_out)} row(s) without numbers ({'; '.join(reasons)})."
     if "paper" in config.tuning.protocols:
         how += " The protocol 'paper' tunes on the test folds, as it says: not audited."
-    return AuditCheck(name="scope", question="What was trained again?", passed=None, detail=how)
+    return AuditCheck(name="scope", question="What was trained again?", passed=None, detail=f"{how} {NOT_AUDITED}")
+
+
+def _of_results(
+    config: StudyConfig,
+    hashes: AuditHashes,
+    table: StudyTable,
+    there: Sequence[RowSpec],
+    folds: Sequence[Fold],
+    *,
+    everything: bool,
+    workers: int,
+) -> AuditCheck:
+    """The saved risks of all rows, or of the cheap ones on the first fold, against those of fits made now."""
+    folder = RunFolder.of(config)
+    made = load_results(folder.results).provenance if folder.results.is_file() else None
+    saved = saved_risks(folder.out_of_fold) if folder.out_of_fold.is_file() else {}
+    specs = there if everything else cheap(there)
+    whole = everything or config.tuning.headline == "paper"  # which tunes on all folds at once
+    fitted = folds if whole else folds[:1]
+    run = _Work(config, workers).run(workers if everything else 0)
+    return results_check(made, hashes, saved, table.features.ids, fitted, specs, lambda: run(table, specs, fitted))
 
 
 def _hashes(config: StudyConfig, inputs: Inputs, folds: Sequence[Fold]) -> AuditHashes:

@@ -14,6 +14,7 @@ from engram.cohort.records import Cohort, PatientFiles, check_analysable
 from engram.config import StudyConfig
 from engram.config_embedding import UNTRAINED_MINI
 from engram.errors import PatientError, StorageError
+from engram.evaluation.folds import study_folds
 from engram.files import write_text
 from engram.jobs import run_jobs
 from engram.pipeline.console import Console
@@ -23,7 +24,10 @@ from engram.pipeline.folders import RunFolder
 from engram.pipeline.image_quality import image_quality, limit_errors, write_image_quality
 from engram.pipeline.images_report import write_images_page
 from engram.pipeline.inspection import Inspection, image_files, inspect
+from engram.pipeline.radiomics_table import why_absent
 from engram.pipeline.regional_pet import save_regional_pet
+from engram.pipeline.split_table import split_table
+from engram.table import RADIOMICS
 
 if TYPE_CHECKING:
     from engram.memory.weights import CheckedWeights
@@ -54,11 +58,12 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
     """Validate the manifest and read every image of every patient; one bad patient stops no other.
 
     Tells every problem and writes exclusions.csv. Raises ManifestError where the table is wrong as a whole,
-    CohortError where too little is left, WeightsError where the model's weights are not there.
+    CohortError where too little is left or the folds cannot be made of it, WeightsError where the model's weights
+    are not there.
     """
     weights, encoders = _check_weights(config), check_encoders(config)
-    for name, why in encoders.absent.items():
-        console.say(f"rows of {name} will have no numbers: {why}")
+    for line in absent_rows(config, encoders):
+        console.say(line)
     _make_folder(RunFolder.of(config).root)
     if config.images is not None:
         _check_store(config.store_dir)
@@ -69,7 +74,15 @@ def check(config: StudyConfig, *, workers: int, console: Console) -> CheckedCoho
     write_exclusions(cohort, RunFolder.of(config).exclusions)
     _tell(cohort, console)
     check_analysable(cohort.events, len(cohort.records), config.evaluation.folds)
+    study_folds(split_table(cohort.records, config), config.evaluation)
     return CheckedCohort(cohort, digests, weights, encoders)
+
+
+def absent_rows(config: StudyConfig, encoders: CheckedEncoders) -> list[str]:
+    """Which rows will have no numbers as things are, and what is missing for them."""
+    no_features = why_absent(config)
+    absent = {**encoders.absent, **({RADIOMICS: no_features} if no_features else {})}
+    return [f"rows of {name} will have no numbers: {why}" for name, why in absent.items()]
 
 
 def _check_weights(config: StudyConfig) -> CheckedWeights | None:

@@ -14,6 +14,8 @@ from engram.cohort.records import Cohort, PatientRecord, check_analysable
 from engram.cohort.summary import summarise
 from engram.config import StudyConfig
 from engram.errors import ImagingError
+from engram.evaluation.audit_data import data_digest
+from engram.evaluation.cross_validate import code_digest
 from engram.evaluation.radiomics_records import RadiomicsProvenance
 from engram.evaluation.results import (
     CohortSummary,
@@ -58,6 +60,9 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
     """
     folder, inputs = RunFolder.of(config), study_inputs(config)
     cohort, embedded, assembled = inputs.cohort, inputs.embedded, inputs.assembled
+    before = kept_fits(folder)
+    if before:
+        console.say(f"{before} fit(s) of earlier runs are kept; those that this study needs are not made again")
     with console.stage("Cross-validating") as progress:
         evaluation = evaluate_study(
             assembled.table,
@@ -70,6 +75,9 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
             absent=assembled.absent,
             begin=console.part if config.tuning.protocols != ("fixed",) else None,
         )
+    console.say(
+        f"Cross-validated: {kept_fits(folder) - before} fit(s) made now" + ", the others kept" * bool(before)
+    )
     studies = load_quality(config, cohort.records, embedded) if embedded is not None else []
     results = _results(config, inputs, evaluation, studies, _padding_warning(assembled.padded, entries_of(config)))
     if studies:
@@ -80,6 +88,11 @@ def evaluate(config: StudyConfig, *, workers: int, console: Console) -> StudyRes
         write_text(folder.tuning_trials, evaluation.trials.to_csv(index=False, lineterminator="\n"))
     save_results(results, folder.results)
     return results
+
+
+def kept_fits(folder: RunFolder) -> int:
+    """How many fits the cache holds, of this study or of others."""
+    return sum(1 for _ in folder.folds.rglob("*.json"))
 
 
 def study_inputs(config: StudyConfig) -> Inputs:
@@ -142,7 +155,7 @@ def _results(
         **vars(evaluation.sensitivity),
         drawn_masks=summarise_quality(studies, config.embedding.quality_limit),
         searches=evaluation.searches,
-        provenance=_provenance(config, cohort, inputs.embedded, inputs.radiomics),
+        provenance=_provenance(config, inputs),
     )
 
 
@@ -160,21 +173,22 @@ def study_digest(config: StudyConfig) -> str:
     return digest(config.model_dump(mode="json", exclude={"folder", "output", "store", "manifest", "report"}))
 
 
-def _provenance(
-    config: StudyConfig, cohort: Cohort, embedded: Embedded | None, radiomics: RadiomicsProvenance | None = None
-) -> Provenance:
+def _provenance(config: StudyConfig, inputs: Inputs) -> Provenance:
+    cohort, embedded = inputs.cohort, inputs.embedded
     return Provenance(
         engram=__version__,
         python=python_version(),
         libraries=library_versions(),
         study_digest=study_digest(config),
         manifest_digest=cohort.digest,
+        data_digest=data_digest(inputs.assembled.table),
+        code_digest=code_digest(),
         weights=embedded.weights if embedded else None,
         weights_digest=embedded.weights_digest if embedded else None,
         untrained_weights=_any_untrained(embedded),
         verified_weights=embedded.verified if embedded else False,
         encoders=_encoders(embedded),
-        radiomics=radiomics,
+        radiomics=inputs.radiomics,
         protocol=embedded.protocol if embedded else {},
         protocol_digest=embedded.protocol_digest if embedded else None,
         rois={name: in_words(roi) for name, roi in config.rois.items()},

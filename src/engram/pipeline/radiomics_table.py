@@ -67,6 +67,12 @@ def load_radiomics(
     return LoadedRadiomics({key: _array(numbers, key, ids) for key in keys}, {}, made_by(config, path))
 
 
+def why_absent(config: StudyConfig) -> str | None:
+    """Why rows of radiomics will have no numbers; None where they will, or where nobody asks for them. Raises
+    ConfigError as `load_radiomics`."""
+    return ABSENT if RADIOMICS in config.baselines and not _path(config).is_file() else None
+
+
 def _path(config: StudyConfig) -> Path:
     named = config.radiomics.table
     if named is None:

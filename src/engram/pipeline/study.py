@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from engram.config import StudyConfig
 from engram.config_grid import paper_grid
 from engram.evaluation.rows import RowSpec, rows_of
 from engram.evaluation.search_groups import groups_of, phases_of
+from engram.pipeline.check import absent_rows
 from engram.pipeline.console import Console
+from engram.pipeline.encoder_weights import check_encoders
 from engram.pipeline.estimate import Estimating
 from engram.pipeline.run import run
-from engram.table import BASELINES
 
 
 def study(config: StudyConfig, *, workers: int, console: Console) -> Path:
@@ -43,7 +43,7 @@ def plan(config: StudyConfig) -> list[str]:
     specs = rows_of(grid)
     lines = [headline(grid)]
     lines += [f"  {phase.in_words}" for phase in phases_of(specs, grid.evaluation.folds, grid.tuning)]
-    lines += [f"  {note}" for note in _notes(grid, specs)]
+    lines += [f"  {note}" for note in _notes(grid)]
     shared = grid.tuning.share and grid.tuning.protocols != ("fixed",)
     for group in groups_of(specs, share=shared):
         rows = [_in_words(specs[member]) for member in group.members]
@@ -53,16 +53,15 @@ def plan(config: StudyConfig) -> list[str]:
     return lines
 
 
-def _notes(grid: StudyConfig, specs: Sequence[RowSpec]) -> list[str]:
+def _notes(grid: StudyConfig) -> list[str]:
     """What the numbers of fits leave open."""
     found = ["A fit trains one row on one set of patients; those that were made before are not made again"]
     if grid.evaluation.repeats > 1 or grid.sensitivity.permutations or grid.sensitivity.imputations:
         found.append("Repeats, permutations and imputations come on top")
-    if any(spec.readout in BASELINES for spec in specs):
-        found.append(
-            "Rows whose weights or features are not on this machine are left out, and say so in the report"
-        )
-    return found
+    absent = absent_rows(grid, check_encoders(grid))
+    if absent:
+        found.append("Rows that lack weights or features are left out, and say so in the report. As things are:")
+    return [*found, *absent]
 
 
 def _in_words(row: RowSpec) -> str:

@@ -13,11 +13,11 @@ from engram.cohort.records import PatientRecord
 from engram.config import StudyConfig
 from engram.errors import StorageError
 from engram.memory.store import EmbeddingStore
-from engram.outcome import SurvivalOutcome
 from engram.pipeline.embedded import Embedded
 from engram.pipeline.radiomics_table import LoadedRadiomics
 from engram.pipeline.regional_pet import RegionalPet, baseline_vectors
 from engram.pipeline.requests import request_name
+from engram.pipeline.split_table import for_splits, outcome_of
 from engram.table import MAP_READOUTS, PET_NUMBERS, EmbeddingKey, PatientFeatures, StudyTable
 
 Float32 = npt.NDArray[np.float32]
@@ -54,9 +54,6 @@ def study_table(
         [[record.covariates[name] for name in config.covariates] for record in records],
         columns=list(config.covariates),
     )
-    outcome = SurvivalOutcome(
-        np.array([r.event for r in records], dtype=bool), np.array([r.time for r in records]), config.outcome.unit
-    )
     loaded = _load(config, records, embedded) if embedded is not None else {}
     entries = entries_of(config)
     embeddings = {
@@ -70,7 +67,7 @@ def study_table(
     features = PatientFeatures(ids, covariates, {**embeddings, **radiomics.arrays})
     padded = sum(len(m) < entries for key, found in loaded.items() if key.readout == "final" for m in found)
     absent = {**_absent(config, embedded), **radiomics.absent}
-    return AssembledTable(StudyTable(features, outcome, *_for_splits(records)), padded, absent)
+    return AssembledTable(StudyTable(features, outcome_of(records, config), *for_splits(records)), padded, absent)
 
 
 def _absent(config: StudyConfig, embedded: Embedded | None) -> dict[EmbeddingKey, str]:
@@ -81,13 +78,6 @@ def _absent(config: StudyConfig, embedded: Embedded | None) -> dict[EmbeddingKey
         for modality in config.modalities
         for roi in config.rois
     }
-
-
-def _for_splits(records: Sequence[PatientRecord]) -> tuple[tuple[str, ...] | None, tuple[float, ...] | None]:
-    """Groups and order, each where every patient has one: the manifest is read with them where splits need them."""
-    groups = tuple(record.group for record in records if record.group is not None)
-    order = tuple(record.order for record in records if record.order is not None)
-    return groups if len(groups) == len(records) else None, order if len(order) == len(records) else None
 
 
 def entries_of(config: StudyConfig) -> int:

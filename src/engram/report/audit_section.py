@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engram.evaluation.audit_records import Audit, AuditCheck
+from engram.evaluation.audit_records import NOT_AUDITED, Audit, AuditCheck
+from engram.evaluation.audit_results import unlike
 from engram.evaluation.results import StudyResults
 from engram.report.formats import interval, number
 from engram.report.layout import Column, Table
 
 CHECKS, PERMUTED = "audit", "audit_permuted"
 ANOTHER = (
-    "audit.json is here, but it is not of these results: its study file, manifest or weights were others. Run "
-    "'engram audit', then 'report'."
+    "audit.json is here, but it is not of these results: its study file, manifest, weights, data or code were "
+    "others. Run 'engram audit', then 'report'."
 )
 _PERMUTED = (
     "c-index of rows whose outcomes were permuted over the patients, averaged over the permutations, with its 95 % "
@@ -40,15 +41,16 @@ def audit_section(audit: Audit | None, results: StudyResults) -> AuditSection | 
 
 
 def _is_of(audit: Audit, results: StudyResults) -> bool:
-    made, hashes = results.provenance, audit.hashes
-    ours = (made.study_digest, made.manifest_digest, made.weights_digest)
-    return (hashes.study, hashes.manifest, hashes.weights) == ours
+    return not unlike(results.provenance, audit.hashes)
 
 
 def _verdict(audit: Audit) -> str:
     if audit.failed:
         return f"{len(audit.failed)} of {_asked(audit)} checks failed: do not believe these results."
-    return f"No leak found: {_asked(audit)} of {_asked(audit)} checks passed."
+    return (
+        f"No leak found after the study table was made: {_asked(audit)} of {_asked(audit)} checks passed. "
+        f"{NOT_AUDITED}"
+    )
 
 
 def _asked(audit: Audit) -> int:

@@ -6,6 +6,8 @@ from engram.evaluation.results import StudyResults
 from engram.report.formats import EN_DASH, months, share
 from engram.report.layout import Column, Table
 
+_JOINED = "Sites of fewer than 10 patients are joined into one column of 10 or more, so that it tells of no person."
+
 
 def cohort_table(results: StudyResults) -> Table:
     """The patients as analysed: outcome, follow-up, covariates. Times in months."""
@@ -45,7 +47,9 @@ def groups_table(results: StudyResults) -> Table:
         *((one.variable, one.level, *one.by_group) for one in cohort.characteristics),
     ]
     columns = (Column("Characteristic"), Column("Level"), *heads)
-    return Table("cohort_by_group", columns, tuple(lines) if cohort.groups else (), _cohort_notes(results))
+    return Table(
+        "cohort_by_group", columns, tuple(lines) if cohort.groups else (), (*_cohort_notes(results), _JOINED)
+    )
 
 
 def flow_table(results: StudyResults) -> Table:

@@ -91,3 +91,20 @@ def test_dates_are_years_and_keep_their_order() -> None:
     assert (found[1], found[2]) == (2020.0, pytest.approx(2020 + 59 / 366))
     assert parse_when("2019") == 2019
     assert parse_when("2019-13-01") is None
+
+
+def test_a_column_of_another_form_is_one_problem_with_examples(tmp_path: Path) -> None:
+    cells = [("Graz", f"{day}.03.2019") for day in range(10, 20)]
+    with pytest.raises(ManifestError) as refused:
+        read(tmp_path, TEMPORAL, *cells, ("Graz", "2019-03-31"))
+    (problem,) = refused.value.problems
+    assert (problem.column, problem.value) == ("seen", "10.03.2019, 11.03.2019, 12.03.2019")
+    assert "10 of 11 cells" in problem.what
+    assert "2019-03-31" in problem.mend
+
+
+def test_months_are_not_taken_for_decimal_numbers(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"has months.*12\.2019, 01\.2020"):
+        read(tmp_path, TEMPORAL, ("Graz", "12.2019"), ("Graz", "01.2020"))
+    _, cohort = read(tmp_path, TEMPORAL, ("Graz", "2019.5"), ("Graz", "2020.25"))
+    assert not cohort.excluded

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from tableone import TableOne  # type: ignore[import-untyped]
 
 from engram.cohort.records import PatientRecord
@@ -28,7 +29,7 @@ CONFIG = StudyConfig.model_validate(
 )
 
 
-def patients(n: int = 60) -> pd.DataFrame:
+def patients(n: int = 120) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"age": rng.normal(60, 9, n), "sex": rng.choice(["F", "M"], n)})
     frame["riss"] = rng.choice(["I", "II", "III", None], n)
@@ -72,13 +73,34 @@ def test_sites_come_by_size_with_their_events() -> None:
     summary = summarised(frame)
     counts = frame["site"].value_counts()
     assert [(group.name, group.n) for group in summary.groups] == list(counts.items())
-    events = (np.arange(60) % 3 > 0)[frame["site"] == summary.groups[0].name].sum()
+    events = (np.arange(120) % 3 > 0)[frame["site"] == summary.groups[0].name].sum()
     assert summary.groups[0] == GroupSummary(summary.groups[0].name, int(counts.iloc[0]), int(events))
     assert sum(group.events for group in summary.groups) == summary.events
 
 
-def test_a_site_of_one_patient_has_no_spread() -> None:
+def test_a_site_with_one_known_value_has_no_spread() -> None:
     frame = patients()
-    frame.loc[10, "site"] = "D"
+    of_a = frame.index[frame["site"] == "A"]
+    frame.loc[of_a[:-1], "age"] = np.nan
     age, *_ = summarised(frame).characteristics
-    assert age.by_group[-1] == f"{frame.loc[10, 'age']:.1f} (-)"
+    assert age.by_group[-1] == f"{frame.loc[of_a[-1], 'age']:.1f} (-)"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shown"),
+    [
+        ({"A": 40, "B": 20}, [("A", 40), ("B", 20)]),
+        ({"A": 40, "B": 10}, [("A", 40), ("B", 10)]),
+        ({"A": 40, "B": 8, "C": 4}, [("A", 40), ("2 other sites", 12)]),
+        ({"A": 40, "B": 15, "C": 4}, [("A", 40), ("2 other sites", 19)]),
+        ({"A": 30, "B": 9, "C": 9, "D": 2}, [("A", 30), ("3 other sites", 20)]),
+        ({"A": 40, "B": 4}, []),
+        ({"A": 4, "B": 3}, []),
+    ],
+)
+def test_no_column_tells_of_few_patients(sizes: dict[str, int], shown: list[tuple[str, int]]) -> None:
+    frame = patients(sum(sizes.values()))
+    frame["site"] = [site for site, n in sizes.items() for _ in range(n)]
+    summary = summarised(frame)
+    assert [(group.name, group.n) for group in summary.groups] == shown
+    assert all(len(line.by_group) == len(shown) for line in summary.characteristics)

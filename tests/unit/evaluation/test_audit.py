@@ -6,17 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engram.evaluation.alterations import altered, leaky, permuted, with_outcomes
+from engram.evaluation.alterations import altered, centred, leaky, permuted, with_outcomes
 from engram.evaluation.audit import (
     cheap,
     kinds_of,
     order_check,
     permutation_check,
     permuted_rows,
-    planted_leak,
     training_checks,
 )
 from engram.evaluation.audit_data import duplicate_checks, duplicates, fold_check, folds_digest
+from engram.evaluation.audit_planted import planted_leak
 from engram.evaluation.audit_records import PermutedRow
 from engram.evaluation.fold_fit import fit_fold
 from engram.evaluation.folds import stratified_folds
@@ -82,7 +82,7 @@ def test_the_study_passes(table, rows, folds, run, config):
         "PET + clinical, spine, volume",
     ]
     checks = list(training_checks(table, specs, folds[:1], config.covariates, run))
-    assert states(checks) == [True, True, True], [check.detail for check in checks]
+    assert states(checks) == [True, True, True, True], [check.detail for check in checks]
     assert "4 fit(s)" in checks[0].detail
 
 
@@ -97,6 +97,15 @@ def leaks(run, config):
     def everybody(table, fold):
         return Fold(np.arange(len(table)), fold.test_index)
 
+    def together(table, specs, folds):
+        (fold,) = folds
+        return run(centred(table, fold.test_index, config.covariates), specs, folds)
+
+    def ranked(table, specs, folds):
+        return [
+            [replace(r, test_risk=r.test_risk.argsort().argsort()) for r in row] for row in run(table, specs, folds)
+        ]
+
     def by_outcome(table, specs, folds):
         return with_test_risks(run(table, specs, folds), [table.outcome.event[fold.test_index] for fold in folds])
 
@@ -104,11 +113,15 @@ def leaks(run, config):
         "scaled": (lambda t, s, f: run(leaky(t, config.covariates), s, f), [False, True]),
         "trained on": (lambda t, s, f: run(t, s, [everybody(t, one) for one in f]), [False, False]),
         "told": (by_outcome, [True, False]),
+        "centred together": (together, [True, True, True, False]),
+        "ranked together": (ranked, [True, True, True, False]),
         "unprinted": (lambda t, s, f: [[replace(r, fingerprint="") for r in row] for row in run(t, s, f)], [False]),
     }
 
 
-@pytest.mark.parametrize("way", ["scaled", "trained on", "told", "unprinted"])
+@pytest.mark.parametrize(
+    "way", ["scaled", "trained on", "told", "centred together", "ranked together", "unprinted"]
+)
 def test_each_leak_is_caught(table, rows, folds, run, config, way, monkeypatch):
     monkeypatch.setattr("engram.evaluation.audit.altered", lambda *a, **k: altered(*a, **{**k, "size": 10}))
     path, expected = leaks(run, config)[way]
@@ -122,7 +135,7 @@ def test_each_leak_is_caught(table, rows, folds, run, config, way, monkeypatch):
 def test_a_pipeline_that_learns_nothing_is_not_called_tight(table, clinical, folds, run, config):
     """Comparing what never changes proves nothing."""
     frozen = run(table, [clinical], folds[:1])
-    _, _, seen = training_checks(table, [clinical], folds[:1], config.covariates, lambda *_: frozen)
+    _, _, seen, _ = training_checks(table, [clinical], folds[:1], config.covariates, lambda *_: frozen)
     assert seen.passed is False
 
 
@@ -130,6 +143,7 @@ def test_the_planted_leak_is_caught_and_a_blind_audit_is_not_believed(table, cli
     check = planted_leak(table, clinical, folds[0], config.covariates, run)
     assert check.passed
     assert "mean and spread of all patients" in check.detail
+    assert "centred among themselves" in check.detail
     frozen = run(table, [clinical], folds[:1])
     blind = planted_leak(table, clinical, folds[0], config.covariates, lambda *_: frozen)
     assert blind.passed is False
@@ -162,14 +176,16 @@ def test_a_row_below_chance_is_no_leak_and_one_permutation_says_nothing():
 def test_another_order_gives_the_same_risks(table, rows, folds, run):
     specs = cheap(list(rows.values()))
     assert [spec.survival for spec in specs] == ["ridge Cox"] * 3
-    assert order_check(table, specs, folds, run).passed
+    same = order_check(table, specs, folds, run)
+    assert same.passed
+    assert "ridge Cox should give the same risks, and does: 'Clinical, ridge Cox', " in same.detail
 
     def by_position(moved, specs, folds):
         return with_test_risks(run(moved, specs, folds), [0.01 * fold.test_index for fold in folds])
 
     off = order_check(table, specs, folds, by_position)
     assert off.passed is False
-    assert "not so for 'Clinical, ridge Cox'" in off.detail
+    assert "does not for 'Clinical, ridge Cox'" in off.detail
 
 
 def test_alterations_touch_whom_they_name_and_all_of_them(table, config):

@@ -1,5 +1,8 @@
 """`engram audit` on a small study: its file, its words, its exit status."""
 
+import contextlib
+import json
+
 import numpy as np
 import pytest
 import typer
@@ -13,7 +16,7 @@ from engram.evaluation.results import load_results
 from engram.evaluation.rows import rows_of
 from engram.pipeline import audit as stage
 from engram.pipeline.console import Silent
-from engram.pipeline.evaluate import study_digest
+from engram.pipeline.evaluate import evaluate, study_digest
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.study import study as run_study
 
@@ -72,7 +75,10 @@ def test_after_engram_study_its_grid_is_audited(study, capsys):
     study.write_text(study.read_text() + "tuning: {protocols: [fixed]}\n")
     run_study(load_config(study), workers=0, console=Silent())
     command(study=study, workers=0, permutations=2)
-    assert "No check failed." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "No check failed." in said
+    assert "passed: saved results." in said
+    assert "Run 'engram report'" in said
     made = load_results(study.parent / "results" / "results.json").provenance.study_digest
     assert made != study_digest(load_config(study))
     assert load_audit(study.parent / "results" / "audit.json").hashes.study == made
@@ -84,3 +90,47 @@ def test_tuning_is_part_of_what_is_audited(study, capsys, monkeypatch):
     monkeypatch.setattr(stage, "rows_of", lambda config: rows_of(config)[:1])
     command(study=study, workers=0, permutations=2)
     assert "No check failed." in capsys.readouterr().out
+
+
+def evaluated(study):
+    config = load_config(study)
+    evaluate(config, workers=0, console=Silent())
+    return RunFolder.of(config)
+
+
+def of_results(study):
+    with contextlib.suppress(typer.Exit):
+        command(study=study, workers=0, permutations=2)
+    audit = load_audit(study.parent / "results" / "audit.json")
+    return next(check for check in audit.checks if check.name == "saved results")
+
+
+def test_results_of_a_stale_cache_are_seen(study):
+    """As if the code had changed without its digest: what is kept is not what would be made now."""
+    folder = evaluated(study)
+    assert of_results(study).passed
+    for kept in folder.folds.glob("*.json"):
+        stored = json.loads(kept.read_text())
+        stored["test_risk"] = stored["test_risk"][::-1]
+        kept.write_text(json.dumps(stored))
+    evaluated(study)
+    found = of_results(study)
+    assert found.passed is False
+    assert "'Clinical, ridge Cox, fold 1'" in found.detail
+    assert "Delete the folder 'cache'" in found.detail
+
+
+def test_results_of_other_data_or_code_are_seen(study):
+    assert of_results(study).passed is None
+    folder = evaluated(study)
+    text = folder.results.read_text()
+    for field, words in (("data_digest", "another data"), ("code_digest", "another code")):
+        results = json.loads(text)
+        results["provenance"][field] = "0" * 64
+        folder.results.write_text(json.dumps(results))
+        found = of_results(study)
+        assert found.passed is False
+        assert words in found.detail
+    folder.results.write_text(text)
+    folder.out_of_fold.unlink()
+    assert of_results(study).passed is False

@@ -10,7 +10,9 @@ import pytest
 
 from engram.jobs import Progress
 from engram.pipeline import study as module
+from engram.pipeline.check import check
 from engram.pipeline.estimate import Estimating, in_words
+from engram.pipeline.folders import RunFolder
 from engram.pipeline.study import plan
 
 
@@ -64,8 +66,19 @@ def test_the_plan_says_what_its_numbers_leave_out(made: Any) -> None:
     assert "come on top" not in notes()
     assert "come on top" in notes(evaluation={"folds": 2, "repeats": 2})
     assert "come on top" in notes(sensitivity={"permutations": 5})
-    assert "are not on this machine are left out" in notes()
-    assert "are not on this machine" not in notes(models={"baselines": []})
+    assert "rows of radiomics will have no numbers: features absent: run 'engram radiomics'" in notes()
+    assert "rows of resnet50 will have no numbers: weights absent" in notes()
+    assert "will have no numbers" not in notes(models={"baselines": []})
+    features = RunFolder.of(made.config()).radiomics
+    features.parent.mkdir(parents=True)
+    features.touch()
+    assert "rows of radiomics" not in notes()
+
+
+def test_check_says_which_rows_will_have_no_numbers(made: Any) -> None:
+    heard = Heard()
+    check(made.config(models={"baselines": ["radiomics"]}), workers=0, console=heard)
+    assert heard.lines[0].startswith("rows of radiomics will have no numbers: features absent")
 
 
 def test_the_grid_is_what_runs_and_its_first_line_says_how_much(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:

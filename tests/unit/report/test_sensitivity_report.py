@@ -10,7 +10,7 @@ from page_reader import Page
 from whole_grid import whole_audit
 
 from engram.errors import StorageError
-from engram.evaluation.audit_records import Audit
+from engram.evaluation.audit_records import NOT_AUDITED, Audit
 from engram.evaluation.results import StudyResults
 from engram.report.audit_section import ANOTHER
 from engram.report.consistency import check_results
@@ -142,7 +142,8 @@ def test_splits_that_are_not_those_of_the_folds_are_refused(whole_study: StudyRe
 
 def test_an_audit_is_shown_check_by_check(whole_study: StudyResults, tmp_path: Path) -> None:
     section = page_of(whole_study, tmp_path, whole_audit(whole_study)).sections["audit"]
-    assert "No leak found: 2 of 2 checks passed." in section.text
+    assert "No leak found after the study table was made: 2 of 2 checks passed." in section.text
+    assert NOT_AUDITED in section.text
     assert "is no proof that there is none" in section.text
     checks, permuted = section.tables
     assert [line[2] for line in checks[1:]] == ["passed", "passed", "to know"]
@@ -156,9 +157,10 @@ def test_a_leak_is_said_in_plain_words(whole_study: StudyResults, tmp_path: Path
     assert section.tables[0][1][2] == "FAILED"
 
 
-def test_an_audit_of_other_data_vouches_for_nothing(whole_study: StudyResults, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["study", "manifest", "weights", "data", "code"])
+def test_an_audit_of_other_data_vouches_for_nothing(whole_study: StudyResults, tmp_path: Path, what: str) -> None:
     audit = whole_audit(whole_study)
-    other = audit.model_copy(update={"hashes": audit.hashes.model_copy(update={"manifest": "0" * 64})})
+    other = audit.model_copy(update={"hashes": audit.hashes.model_copy(update={what: "0" * 64})})
     section = page_of(whole_study, tmp_path, other).sections["audit"]
     assert ANOTHER in section.text
     assert "passed" not in section.text

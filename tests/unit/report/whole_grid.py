@@ -271,7 +271,7 @@ def whole_audit(demo: StudyResults, *, leaks: bool = False) -> Audit:
         checks=checks, permuted=[permuted],
         hashes=AuditHashes(
             study=made.study_digest, manifest=made.manifest_digest, weights=made.weights_digest, folds="f0" * 32,
-            data="da" * 32, code="c0" * 32,
+            data="da7a" * 16, code="c0de" * 16,
         ),
     )  # fmt: skip
 
