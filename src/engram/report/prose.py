@@ -9,6 +9,7 @@ from engram.evaluation.results import ColumnTest, EncoderProvenance, RowResult, 
 from engram.report import labels, shown
 from engram.report.formats import joined, number
 from engram.report.shown import Shown
+from engram.report.tested import where_tested
 from engram.report.worth import worth
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -39,9 +40,7 @@ def banners(results: StudyResults) -> list[Banner]:
 
 def summary(results: StudyResults) -> str:
     """What was found, in one sentence: the best row of each family."""
-    cohort, folds = results.cohort, len(results.folds)
-    patients = f"{cohort.n} patients ({cohort.events} with the event, {cohort.endpoint})"
-    where = f"In {folds}-fold cross-validation of {patients}"
+    where = where_tested(results)
     chosen = [labels.best(results.rows, family) for family in labels.FAMILIES]
     found = [_best(row, results) for row in chosen if row is not None]
     if not found:
