@@ -95,7 +95,7 @@ def _caption(results: StudyResults, of_paper: str, rows: Iterable[RowResult], ba
     n, events = tested(results)
     seen = [name for name in protocols.NAMES if name in {row.protocol for row in rows}]
     return (
-        f"Image-only rows of {n} patients who test, {events} events (the paper's Figure "
+        f"Image-only rows of {n} patients, {events} events (the paper's Figure "
         f"{of_paper}). Bars start at chance; error bars are one standard error over {len(results.folds)} folds, "
         f"dots the folds.{averaged} Protocol: {', '.join(protocols.NAMES[name] for name in seen)}. Error bars that "
         "overlap are no test: the tests are those of row against row."

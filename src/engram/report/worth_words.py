@@ -108,12 +108,13 @@ class Words:
         one = self.one
         if one.difference is None:
             return []
-        largest = max(other.difference or 0.0 for other in self.declared if other.difference is not None)
+        largest = max(other.difference for other in self.declared if other.difference is not None)
         which = "the largest" if one.difference == largest else "one"
         many = len(self.declared)
         among = "the only declared comparison" if many == 1 else f"{which} of {many} declared"
         return [
-            f"Difference in c-index {signed(one.difference)} (95 % CI {signed_interval(one.ci_lower, one.ci_upper)}; "
+            f"Difference in c-index {signed(one.difference)} "
+            f"(95 % CI {signed_interval(one.ci_lower, one.ci_upper)}; "
             f"corrected p {p_value(one.p_corrected)}, adjusted {p_value(one.p_adjusted)}): \u201c{one.row}\u201d "
             f"against \u201c{one.other}\u201d, {among}."
         ]
@@ -137,6 +138,6 @@ class Words:
         pairs = zip(curves[one.row], curves[one.other], strict=True)
         known = [a - b for a, b in pairs if a is not None and b is not None]
         return [
-            f"Net benefit at {found.horizon_months:g} months is higher with images at {sum(d > 0 for d in known)} of "
-            f"{len(known)} thresholds (no test)."
+            f"Net benefit at {found.horizon_months:g} months is higher with images at "
+            f"{sum(d > 0 for d in known)} of {len(known)} thresholds (no test)."
         ]

@@ -14,6 +14,7 @@ from engram.evaluation.audit_records import Audit
 from engram.evaluation.results import StudyResults
 from engram.report.audit_section import ANOTHER
 from engram.report.consistency import check_results
+from engram.report.labels import REVERSE, REVERSE_MEANING
 from engram.report.methods import methods
 from engram.report.page import write_report
 from engram.report.tables import all_tables
@@ -74,6 +75,23 @@ def test_the_stage_is_a_benchmark_of_its_own(whole_study: StudyResults, tmp_path
     assert "What images add to the stage alone (iss)" in section.text
     assert section.tables[1][1] == ["PET, spine_dilated", "9.10", "0.003", "0.020", "41.0 %"]
     assert "a Cox model of iss alone" in section.text
+
+
+def test_a_risk_in_reverse_is_no_new_information(whole_study: StudyResults, tmp_path: Path) -> None:
+    first, *others = whole_study.incremental_value
+    turned = first.model_copy(update={"coefficient": -0.4, "p": None, "p_adjusted": None, "new_information": None})
+    page = page_of(whole_study.model_copy(update={"incremental_value": [turned, *others]}), tmp_path)
+    lines = page.sections["clinical-model"].tables[0]
+    assert lines[1] == [first.row, "4.50", REVERSE]
+    assert REVERSE_MEANING in page.sections["clinical-model"].text
+    assert REVERSE_MEANING not in page_of(whole_study, tmp_path).sections["clinical-model"].text
+
+
+def test_the_table_of_the_stage_needs_no_other_beside_it(whole_study: StudyResults, tmp_path: Path) -> None:
+    alone = whole_study.model_copy(update={"incremental_value": []})
+    text = page_of(alone, tmp_path).sections["clinical-model"].text
+    assert "as above" not in text
+    assert "a Cox model of iss alone, which is fitted on these very patients" in text
 
 
 def splits_of(results: StudyResults, **changes: Any) -> StudyResults:
