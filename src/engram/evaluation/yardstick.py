@@ -51,6 +51,13 @@ class Yardstick:
         scores = brier_scores(curve, test, censoring, grid)
         return cls(training, test, censoring, grid, integrated_brier(scores, grid))
 
+    def _gain(self, ibs: float) -> Measure:
+        """IPA. Among test patients who all stay without event, the higher survival a model gives to everybody, the
+        more it gains: that tells nothing of the model."""
+        if not (self.test.event & (self.test.time_months < self.censoring.tau_months)).any():
+            return Measure.absent("no test patient has the event before the horizon")
+        return accuracy_gain(ibs, self.ibs_without_covariates)
+
     def baseline(self, result: FoldResult) -> BreslowBaseline:
         """The baseline hazard that turns the row's log-risks into survival; from training risks alone."""
         return BreslowBaseline.of(result.train_risk, self.training)
@@ -63,5 +70,5 @@ class Yardstick:
             uno_c(result.test_risk, self.test, self.censoring),
             dynamic_auc(result.test_risk, self.test, self.censoring, times_months),
             ibs,
-            accuracy_gain(ibs, self.ibs_without_covariates),
+            self._gain(ibs),
         )

@@ -98,7 +98,7 @@ def _with_c_index(
         tuple(cells),
         (*protocols.notes(run), *said, *notes),
         labels.needs_untrained_label(results, run),
-    )
+    ).without_empty()
 
 
 class _Parts:

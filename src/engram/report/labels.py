@@ -136,9 +136,9 @@ def likelihood_ratio(covariates: str) -> str:
     """What the likelihood ratio of a table is. covariates: of the Cox model, with the verb that follows them."""
     return (
         "Likelihood ratio: chi-square (1 degree of freedom) of the row's out-of-fold risk, added to a Cox model "
-        f"of {covariates} fitted on these very patients while the risk is not. Its p is optimistic all the same: the "
-        "risks of all folds are pooled. The comparison with the clinical rows on the same folds is the test to go "
-        "by."
+        f"of {covariates} fitted on these very patients while the risk is not. Its p is optimistic all the same: "
+        "the risks of all folds are pooled. The comparison with the clinical rows on the same folds is the test to "
+        "go by."
     )
 
 

@@ -27,9 +27,9 @@ MEANINGS: Final = {
 OPTIMISTIC = "c, tuned on its test folds (optimistic)"
 GAP = (
     f"{OPTIMISTIC}: the same row on the same folds by the paper's protocol, whose settings were chosen by the "
-    "c-index of these very test folds. Gap: that less the c-index; it is no gain in new patients, and tends to "
-    "lie above 0 even where there is nothing to learn. It may lie below 0, for the paper's protocol has one setting for "
-    "all folds, and few trials may miss a good one."
+    "c-index of these very test folds. Gap: that less the c-index; it is no gain in new patients, and tends "
+    "to lie above 0 even where there is nothing to learn. It may lie below 0, for the paper's protocol has one "
+    "setting for all folds, and few trials may miss a good one."
 )
 SHARED = (
     "*: this row shares a search, and its settings were chosen by the c-index of another row on these folds, not "

@@ -135,14 +135,15 @@ def ranges_table(results: StudyResults) -> Table:
     """The range of each hyperparameter of each search."""
     columns = (Column("Search"), Column("Protocol"), Column("Setting"), Column("Range"), Column("Scale"))
     lines = [
-        (search.group, search.protocol, parameter.name, _range(parameter), _scale(parameter))
+        (search.group, search.protocol, parameter.name, range_of(parameter), _scale(parameter))
         for search in results.searches
         for parameter in search.space
     ]
     return Table(RANGES, columns, tuple(lines))
 
 
-def _range(parameter: TunedParameter) -> str:
+def range_of(parameter: TunedParameter) -> str:
+    """Its values, or from what to what."""
     if parameter.choices is not None:
         return ", ".join(map(str, parameter.choices))
     if parameter.low is None or parameter.high is None:

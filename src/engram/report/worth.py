@@ -15,9 +15,14 @@ from engram.report.worth_words import FEW_EVENTS, LEVEL, Verdict, Words
 _ABOVE: Final = (
     "Difference in c-index on the same folds, images and covariates against the covariates alone by the same "
     "survival model, which each line names: every comparison that was declared before any result, the one named "
-    "above in orange. Lines: 95 % bootstrap interval of the test patients, the models staying as they were fitted, "
-    "not adjusted for the number of comparisons. p: corrected resampled t-test, adjusted by Holm."
+    "above in orange."
 )
+_LINES: Final = (
+    "Lines: 95 % bootstrap interval of the test patients, the models staying as they were fitted, "
+    "not adjusted for the number of comparisons."
+)
+_NO_LINES: Final = "Points alone: these test patients allow no interval."
+_P: Final = "p: corrected resampled t-test, adjusted by Holm."
 _WEAK: Final = (
     "*: another row of covariates alone ranked patients better than this row with its images, so the line says "
     "more of its reference than of the images; these stand last."
@@ -85,7 +90,8 @@ def caption(found: Worth) -> str:
     """What must be read with the figure; of its lower half only what is there."""
     beyond = found.before is not None or found.added is not None
     weak = any(one.row in found.below for one in found.declared)
-    return " ".join([_ABOVE, *[_WEAK] * weak, *[_BELOW] * beyond])
+    lines = _LINES if any(one.ci_lower is not None for one in found.declared) else _NO_LINES
+    return " ".join([_ABOVE, lines, _P, *[_WEAK] * weak, *[_BELOW] * beyond])
 
 
 def _is_below(row: RowResult, best: RowResult | None) -> bool:

@@ -77,7 +77,8 @@ def _draw_differences(axes: Axes, shown: Sequence[Comparison], found: Worth, lef
     axes.set_yticks([])
     axes.spines[["left", "right", "top"]].set_visible(False)
     axes.axvline(0, color=INK, linewidth=1.0)
-    axes.set_xlabel("c-index with images minus c-index of the covariates alone (95 % CI)")
+    limits = any(one.ci_lower is not None for one in shown)
+    axes.set_xlabel(f"c-index with images minus c-index of the covariates alone{' (95 % CI)' * limits}")
     place: dict[str, Any] = {"va": "center_baseline", "transform": axes.get_yaxis_transform()}
     axes.text(1 + 0.12 / width_in, -0.85, "difference", color=QUIET, fontsize=8, **place)
     axes.text(1 + 1.68 / width_in, -0.85, "p, Holm", color=QUIET, fontsize=8, ha="right", **place)
