@@ -141,6 +141,20 @@ def test_the_curve_to_beat_is_that_of_training(study):
     assert yardstick.scores(flat, [12]).ipa.value == pytest.approx(0, abs=0.02)
 
 
+def test_without_an_event_before_the_horizon_nothing_is_gained(study):
+    """Where nobody has the event, whoever predicts more survival for everybody would seem to gain."""
+    _, outcome, folds = study
+    fold = folds[0]
+    event = outcome.event.copy()
+    event[fold.test_index] = False
+    yardstick = Yardstick.of(SurvivalOutcome(event, outcome.time), fold)
+    optimist = FoldResult(np.full(len(fold.test_index), -2.0), np.zeros(len(fold.train_index)), None, ())
+    scores = yardstick.scores(optimist, [12])
+    assert scores.ibs < yardstick.ibs_without_covariates
+    assert scores.ipa.value is None
+    assert scores.ipa.reason == "no test patient has the event before the horizon"
+
+
 def test_equal_inputs_give_equal_numbers(study):
     assert measure(study) == measure(study)
 

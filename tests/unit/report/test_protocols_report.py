@@ -125,6 +125,27 @@ def test_the_gap_is_put_into_words(whole_study: StudyResults, synthetic_demo: St
     assert gap_in_words(synthetic_demo) is None
 
 
+def test_methods_give_ranges_of_what_was_tuned_and_values_of_the_rest(
+    whole_study: StudyResults, synthetic_demo: StudyResults
+) -> None:
+    text = " ".join(methods.methods(whole_study))
+    assert "learning rate tuned (0.0001 to 0.01 on a log scale)" in text
+    assert "normalisation tuned (none, layer, batch)" in text
+    settings = whole_study.provenance.training
+    assert f"learning rate {settings['learning_rate']}" not in text
+    assert f"dropout {settings['dropout']}" in text
+    fixed = " ".join(methods.methods(synthetic_demo))
+    assert f"learning rate {settings['learning_rate']}, schedule {settings['schedule']}" in fixed
+    assert "tuned (" not in fixed
+
+
+def test_of_a_study_of_fixed_settings_the_values_stay_whatever_is_tuned_beside(whole_study: StudyResults) -> None:
+    rows = [row.model_copy(update={"protocol": "fixed", "untuned": None}) for row in whole_study.rows]
+    text = " ".join(methods.methods(whole_study.model_copy(update={"rows": rows})))
+    assert f"learning rate {whole_study.provenance.training['learning_rate']}" in text
+    assert "tuned (" not in text
+
+
 def sharing(results: StudyResults, *, gap: float = 0.5) -> StudyResults:
     """The same study, whose row "PET, skeleton" took the settings of another row."""
     row = next(row for row in results.rows if row.name == "PET, skeleton")

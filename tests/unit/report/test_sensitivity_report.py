@@ -49,13 +49,60 @@ def test_each_analysis_is_a_table_as_saved(whole_study: StudyResults, tmp_path: 
         "160",
         "20",
         "0.650",
+        "0.653",
         "-0.003",
         "0.004",
     ]
+    assert missingness[0][6] == "Main, same patients"
+    assert missingness[1][5:8] == ["0.650", "0.650", "\u2013"]
     assert missingness[4][-1] == "not run: fold 2 has no event left"
     assert variables[1:] == [["iss", "58", "25.6 %", "78.0 %", "68.0 %"]]
     assert "it is no standard error of the c-index" in section.text
     assert all((tmp_path / "tables" / f"{name}.csv").is_file() for name in PARTS)
+
+
+def test_fewer_repeats_than_asked_for_say_so(whole_study: StudyResults, tmp_path: Path) -> None:
+    fewer = splits_of(whole_study, repeats=10)
+    assert "10 repeats were asked for, and there are fewer (3, the main" in " ".join(methods(fewer))
+    once = [
+        one.model_copy(update={"means": one.means[:1], "c_index": one.c_index[:1], "mean": one.means[0]})
+        for one in fewer.repeated
+    ]
+    text = " ".join(methods(fewer.model_copy(update={"repeated": once})))
+    assert "there are fewer (the main analysis alone)" in text
+    assert "1 times" not in text
+    assert "were asked for" in page_of(fewer, tmp_path).sections["sensitivity"].text
+    same = splits_of(whole_study, repeats=3)
+    assert "were asked for" not in " ".join(methods(same))
+
+
+def test_the_smallest_p_of_permutations_is_told(whole_study: StudyResults) -> None:
+    notes = " ".join(all_tables(whole_study)["permutation_null"].notes)
+    assert "200 permutations allow is 1 / 201 = 0.005" in notes
+    assert "coarse" not in notes
+    few = [one.model_copy(update={"permutations": 20}) for one in whole_study.permutation_null]
+    notes = " ".join(all_tables(whole_study.model_copy(update={"permutation_null": few}))["permutation_null"].notes)
+    assert "1 / 21 = 0.048" in notes
+    assert "p is coarse" in notes
+
+
+def test_few_who_lack_a_covariate_say_nothing_of_why(whole_study: StudyResults) -> None:
+    def notes(missing: int) -> str:
+        one = whole_study.missing_variables[0].model_copy(update={"missing": missing})
+        results = whole_study.model_copy(update={"missing_variables": [one]})
+        return " ".join(all_tables(results)["missing_variables"].notes)
+
+    assert "may not be missing completely at random" in notes(11)
+    assert "completely at random" not in notes(10)
+    assert "10 patients or fewer" in notes(10)
+
+
+def test_the_section_is_named_after_what_is_there(whole_study: StudyResults, tmp_path: Path) -> None:
+    section = page_of(whole_study, tmp_path).sections["sensitivity"]
+    assert section.headings[0] == "Other splits, no signal, missing values"
+    nothing: dict[str, Any] = {"repeated": [], "repeated_comparisons": [], "permutation_null": []}
+    section = page_of(whole_study.model_copy(update=nothing), tmp_path).sections["sensitivity"]
+    assert section.headings[0] == "Missing values"
 
 
 def test_results_without_them_have_no_section(

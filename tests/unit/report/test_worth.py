@@ -101,7 +101,18 @@ def test_rows_that_a_clinical_one_beats_stand_last(whole_study: StudyResults) ->
     assert found.verdict == "yes"
 
 
-def test_only_events_that_test_count(whole_study: StudyResults, tmp_path: Path) -> None:
+def test_without_intervals_none_are_spoken_of(whole_study: StudyResults) -> None:
+    compared = [one.model_copy(update={"ci_lower": None, "ci_upper": None}) for one in whole_study.comparisons]
+    found = worth(whole_study.model_copy(update={"comparisons": compared}))
+    assert found is not None
+    assert "Lines" not in caption(found)
+    assert not [text for text in texts(draw_worth(found).svg) if "95 % CI" in text]
+    whole = worth(whole_study)
+    assert whole is not None
+    assert [text for text in texts(draw_worth(whole).svg) if "95 % CI" in text]
+
+
+def test_only_events_that_test_count(whole_study: StudyResults) -> None:
     window = whole_study.folds[0].model_copy(update={"n": 35, "events": 18})
     few = judged(whole_study.model_copy(update={"folds": [window]}), p_adjusted=1e-6)
     assert (few.verdict, few.title) == ("few", "This study cannot tell: 18 events.")
