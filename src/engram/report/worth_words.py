@@ -36,7 +36,9 @@ class Words:
             "few": f"This study cannot tell: {tested(self.results)[1]} events.",
             "optimistic": "This study cannot tell: it was tuned on its test folds.",
             "no test": "This study cannot tell: there is no test.",
-            "yes": f"Yes, {where}." if self._against_best() else f"Yes, {where}, by the same survival model.",
+            "yes": f"Yes, {where}."
+            if self._against_best()
+            else f"Yes, {where}, against the same model without images.",
             "weak reference": (
                 f"Better than the same model without images, but not than \u201c{self._best_name()}\u201d."
             ),

@@ -86,7 +86,7 @@ def test_the_best_clinical_row_is_named_where_the_reference_is_another(whole_stu
     rows = {row.name: row for row in whole_study.rows}
     best = (rows["Clinical, DeepSurv"].mean or 0.0) + 0.001
     found = judged(clinical_at(whole_study, "Clinical, ridge Cox", best), lower=-0.02, p_adjusted=0.01)
-    assert (found.verdict, found.title) == ("yes", "Yes, by this study, by the same survival model.")
+    assert (found.verdict, found.title) == ("yes", "Yes, by this study, against the same model without images.")
     assert f"“Clinical, ridge Cox”: c-index {best:.3f}" in found.sentences[2]
     assert "no test" in found.sentences[2]
 
