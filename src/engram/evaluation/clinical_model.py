@@ -9,7 +9,7 @@ import pandas as pd
 
 from engram.config import Covariate, StudyConfig
 from engram.evaluation.covariates import checked_covariates, column_transformer, usable_covariates
-from engram.evaluation.cox import independent_columns, likelihood_ratio, proportional_hazards_p
+from engram.evaluation.cox import fit_cox, independent_columns, likelihood_ratio, proportional_hazards_p
 from engram.evaluation.multiplicity import benjamini_hochberg, holm
 from engram.evaluation.results import ClinicalModel, ColumnTest, IncrementalValue
 from engram.evaluation.risk_groups import PooledRisks
@@ -67,7 +67,8 @@ def incremental_value(
     columns: pd.DataFrame, rows: Mapping[str, PooledRisks], outcome: SurvivalOutcome
 ) -> list[IncrementalValue]:
     """What the out-of-fold risk of each row adds to the covariates, in the patients who test: likelihood ratio, and
-    the share of all that both explain together. Adjusted by Benjamini and Hochberg over the rows.
+    the share of all that both explain together. Adjusted by Benjamini and Hochberg over the rows. A risk that works
+    in reverse has neither p nor share: what it gains is gained by turning it round.
 
     columns: as of `clinical_columns`, or any others, such as a stage alone. rows: by their names. Covariates are
     fitted on those patients and the risk is not, which favours the covariates.
@@ -87,10 +88,22 @@ def _added(name: str, pooled: PooledRisks, columns: pd.DataFrame, outcome: Survi
     whole = likelihood_ratio(both, outcome) if told_apart else None
     if ratio is None or whole is None:
         return IncrementalValue(row=name, likelihood_ratio=None, p=None, p_adjusted=None, new_information=None)
-    share = ratio.chi_square / whole.chi_square if whole.chi_square > 0 else None
+    coefficient = _coefficient(both, outcome)
+    forwards = coefficient is not None and coefficient > 0
     return IncrementalValue(
-        row=name, likelihood_ratio=ratio.chi_square, p=ratio.p, p_adjusted=None, new_information=share
+        row=name,
+        likelihood_ratio=ratio.chi_square,
+        coefficient=coefficient,
+        p=ratio.p if forwards else None,
+        p_adjusted=None,
+        new_information=ratio.chi_square / whole.chi_square if forwards and whole.chi_square > 0 else None,
     )
+
+
+def _coefficient(both: pd.DataFrame, outcome: SurvivalOutcome) -> float | None:
+    """Of the risk, whose column is the last."""
+    fitted = fit_cox(both, outcome)
+    return None if fitted is None else float(fitted.params_.iloc[-1])
 
 
 def _proportional_hazards(columns: pd.DataFrame, outcome: SurvivalOutcome) -> list[ColumnTest]:

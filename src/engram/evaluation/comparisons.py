@@ -17,7 +17,7 @@ from engram.outcome import SurvivalOutcome
 from engram.table import BASELINES, MAP_READOUTS
 
 IMAGE_ADDED: Final = "images added to clinical"  # the question that every study is asked, before it is run
-_SEES = "what the row sees"
+_SEES, _HEAD, _SURVIVAL = "what the row sees", "head", "survival model"
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,18 @@ def pairs_of(specs: Sequence[RowSpec]) -> list[Pair]:
     """The pairs that are compared: first the prespecified ones, then those that explore.
 
     Prespecified: each image + clinical row of the memory against the clinical row of the same survival model and
-    covariates.
-    Exploring: rows that differ in one thing alone.
+    covariates, wherever the two stand.
+    Exploring: rows that differ in one thing, or in one thing and the head or survival model that it brings along;
+    `differs_in` names all of these.
     """
     planned, exploring = [], []
     for (i, one), (j, other) in itertools.combinations(enumerate(specs), 2):
         if _adds_images(other, to=one):
             planned.append(Pair(j, i, IMAGE_ADDED, prespecified=True))
+        elif _adds_images(one, to=other):
+            planned.append(Pair(i, j, IMAGE_ADDED, prespecified=True))
         elif len(found := list(_differences(one, other))) == 1:
-            exploring.append(Pair(j, i, found[0], prespecified=False))
+            exploring.append(Pair(j, i, _in_words(found[0], one, other), prespecified=False))
     return planned + exploring
 
 
@@ -121,11 +124,21 @@ def _differences(one: RowSpec, other: RowSpec) -> Iterator[str]:
         yield "read-out"
     heads, survivals = zip(_unusual(one), _unusual(other), strict=True)
     if heads[0] != heads[1]:
-        yield "head"
+        yield _HEAD
     elif survivals[0] != survivals[1]:
-        yield "survival model"
+        yield _SURVIVAL
     if NONE not in (fusions := (_fusion(one), _fusion(other))) and fusions[0] != fusions[1]:
         yield "fusion"
+
+
+def _in_words(difference: str, one: RowSpec, other: RowSpec) -> str:
+    """The difference and what it brings along: "read-out, head and survival model"."""
+    found = [difference]
+    if _HEAD not in found and one.head != other.head and NONE not in (one.readout, other.readout):
+        found.append(_HEAD)
+    if _SURVIVAL not in found and one.survival != other.survival:
+        found.append(_SURVIVAL)
+    return " and ".join([", ".join(found[:-1]), found[-1]]) if len(found) > 1 else found[0]
 
 
 def _unusual(row: RowSpec) -> tuple[str | None, str | None]:

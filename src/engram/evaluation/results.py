@@ -127,7 +127,8 @@ class IncrementalValue(Record):
 
     row: str
     likelihood_ratio: float | None  # chi-square with one degree of freedom
-    p: float | None
+    coefficient: float | None = None  # log hazard ratio of the risk; below 0 the risk works in reverse
+    p: float | None  # None where it does, and so is new_information: a gain by turning the risk round is none
     p_adjusted: float | None  # Benjamini and Hochberg, over the rows
     new_information: float | None  # its share of the chi-square of covariates and risk together
 

@@ -15,7 +15,7 @@ from engram.evaluation.multiplicity import benjamini_hochberg
 from engram.evaluation.results import RowResult
 from engram.evaluation.rows import BASELINE_NAMES, NONE, RowSpec
 from engram.evaluation.statistics import fold_statistics, held_out_ratio
-from engram.evaluation.tuning_records import SameFolds, Untuned
+from engram.evaluation.tuning_records import SameFolds, Search, Untuned
 from engram.outcome import SurvivalOutcome
 from engram.survival.metrics import harrell_c
 from engram.survival.splits import Fold
@@ -70,14 +70,21 @@ def absent_row(spec: RowSpec, reason: str, folds: int, protocol: ProtocolName, *
 
 
 def beside(
-    rows: Sequence[RowResult], results: ByProtocol, headline: ProtocolName, *, ratio: float
+    rows: Sequence[RowResult],
+    results: ByProtocol,
+    headline: ProtocolName,
+    searches: Sequence[Search] = (),
+    *,
+    ratio: float,
 ) -> list[RowResult]:
-    """The rows of the headline with what other protocols give on the same folds. ratio: as of `held_out_ratio`."""
+    """The rows of the headline with what other protocols give on the same folds. searches: which rows share one.
+    ratio: as of `held_out_ratio`."""
+    owners = {name: search.row for search in searches if search.protocol == "paper" for name in search.rows}
     return [
         row.model_copy(
             update={
                 "protocol": headline,
-                "same_folds": _same_folds(row, results, position, headline, ratio),
+                "same_folds": _same_folds(row, results, position, headline, ratio, owners.get(row.name, row.name)),
                 "untuned": _untuned(row, results, position, headline, ratio),
             }
         )
@@ -86,13 +93,20 @@ def beside(
 
 
 def _same_folds(
-    row: RowResult, results: ByProtocol, position: int, headline: ProtocolName, ratio: float
+    row: RowResult, results: ByProtocol, position: int, headline: ProtocolName, ratio: float, owner: str
 ) -> SameFolds | None:
     if headline == "paper" or "paper" not in results:
         return None
     c_index = [fold.c_index for fold in results["paper"][position]]
     found = fold_statistics(c_index, held_out_ratio=ratio)
-    return SameFolds(c_index=c_index, mean=found.mean, se=found.se, p=found.p, gap=_gap(found.mean, row.mean))
+    return SameFolds(
+        c_index=c_index,
+        mean=found.mean,
+        se=found.se,
+        p=found.p,
+        gap=_gap(found.mean, row.mean),
+        chosen_on=None if owner == row.name else owner,
+    )
 
 
 def _untuned(

@@ -21,6 +21,7 @@ class Splits(Record):
     train_n: list[int]
     train_events: list[int]
     test: list[str]
+    repeats: int = 1  # that the study file asks for; sites may be dealt in fewer ways
 
 
 class RepeatedRow(Record):

@@ -20,6 +20,7 @@ def split_record(table: StudyTable, folds: Sequence[Fold], settings: Evaluation)
         tested=len(held_out_patients(folds)),
         train_n=[len(fold.train_index) for fold in folds],
         train_events=[int(event[fold.train_index].sum()) for fold in folds],
+        repeats=settings.repeats,
         test=[_in_words(table.subset(fold.test_index), settings) for fold in folds],
     )
 

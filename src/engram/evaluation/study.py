@@ -110,7 +110,8 @@ def evaluate_study(
     )
     results, outcomes, ratio = found.results[headline], fold_outcomes(table, folds), held_out_ratio(folds)
     rows = row_results(specs, results, folds, outcomes, truth, encoder=encoder, seed=settings.seed)
-    rows = beside(rows, found.results, headline, ratio=ratio)
+    searches = search_records(found.searched, specs, config)
+    rows = beside(rows, found.results, headline, searches, ratio=ratio)
     columns = clinical_columns(table, config.covariates, max_missing=settings.max_missing)
     of_images = {
         spec.name: pool_risks(result, folds)
@@ -134,9 +135,9 @@ def evaluate_study(
         incremental_over_stage=incremental_value(stage_columns(table, config), of_images, table.outcome),
         folds=[FoldSummary(n=len(outcome), events=int(outcome.event.sum())) for outcome in outcomes],
         out_of_fold=_out_of_fold(specs, results, folds, table),
-        searches=search_records(found.searched, specs, config),
+        searches=searches,
         trials=trials_table(found.searched, specs),
-        warnings=[*cohort_warnings(table.outcome, outcomes), *_notes(specs, results)],
+        warnings=[*cohort_warnings(outcomes), *_notes(specs, results)],
     )
 
 
@@ -165,14 +166,15 @@ def _with_absent(
     ]
 
 
-def cohort_warnings(outcome: SurvivalOutcome, test: Sequence[SurvivalOutcome]) -> list[str]:
-    """What a reader must know before believing any number: a cohort too small, folds that rank nobody."""
+def cohort_warnings(test: Sequence[SurvivalOutcome]) -> list[str]:
+    """What a reader must know before believing any number: too few who test, folds that rank nobody. test: outcomes
+    of each fold; who only trains (a first window in time) measures nothing."""
     warnings = []
-    n, events = len(outcome), int(outcome.event.sum())
+    n, events = sum(map(len, test)), sum(int(outcome.event.sum()) for outcome in test)
     if min(n, events) < FEW:
         warnings.append(
-            f"Only {n} patients with {events} events: with fewer than {FEW} of either, this study says nothing "
-            "about discrimination. It shows that the software runs."
+            f"Only {n} patients with {events} events were tested: with fewer than {FEW} of either, this study "
+            "says nothing about discrimination. It shows that the software runs."
         )
     empty = [number for number, fold in enumerate(test, 1) if harrell_c(np.zeros(len(fold)), fold) is None]
     if empty:

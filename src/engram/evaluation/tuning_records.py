@@ -10,7 +10,8 @@ Value = float | int | str
 class SameFolds(Record):
     """One row tuned on its own test folds (paper 2.4.1): optimistic, and so labelled wherever it is printed.
 
-    gap: its mean minus that of the row's headline protocol; None where there is no other.
+    gap: its mean minus that of the row's headline protocol; None where there is no other. chosen_on: the row whose
+    c-index chose the settings, where rows share a search; None where it was this row's own.
     """
 
     c_index: list[float | None]
@@ -18,6 +19,7 @@ class SameFolds(Record):
     se: float | None
     p: float | None  # one-sided, as in the paper
     gap: float | None = None
+    chosen_on: str | None = None
 
 
 class Untuned(Record):

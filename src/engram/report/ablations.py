@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engram.evaluation.fold_averages import FoldAverage, average_models
 from engram.evaluation.results import RowResult, StudyResults
 from engram.report import labels, protocols
+from engram.report.tested import tested
 
 _FINAL = "final"  # the paper's read-out
 
@@ -91,9 +92,10 @@ def _caption(results: StudyResults, of_paper: str, rows: Iterable[RowResult], ba
         if many and many[-1] > 1
         else ""
     )
+    n, events = tested(results)
     seen = [name for name in protocols.NAMES if name in {row.protocol for row in rows}]
     return (
-        f"Image-only rows of {results.cohort.n} patients, {results.cohort.events} events (the paper's Figure "
+        f"Image-only rows of {n} patients, {events} events (the paper's Figure "
         f"{of_paper}). Bars start at chance; error bars are one standard error over {len(results.folds)} folds, "
         f"dots the folds.{averaged} Protocol: {', '.join(protocols.NAMES[name] for name in seen)}. Error bars that "
         "overlap are no test: the tests are those of row against row."

@@ -7,7 +7,7 @@ from typing import Literal
 
 from engram.evaluation.results import RowResult, StudyResults
 from engram.report import labels, protocols
-from engram.report.formats import EN_DASH, interval, number, or_dash, p_value, signed
+from engram.report.formats import EN_DASH, interval, number, or_dash, p_value
 from engram.report.layout import Column, Table
 from engram.report.shown import Shown
 from engram.table import BASELINES
@@ -19,7 +19,9 @@ def family_table(results: StudyResults, name: str, family: Literal["image", "mul
     """Tables 1 and 2 of the paper: one line a row of the family, highest c-index first, rows not run last."""
     rows = labels.by_c_index(row for row in results.rows if row.family == family)
     many = labels.names_read_outs(rows)
+    survivals = len({row.survival for row in rows}) > 1
     titles = ["Origin", "Mask", *["Read-out"] * many, "Model", "Downsampling", "Fusion"]
+    titles += ["Survival model"] * survivals
     lines = [
         (
             row.modality,
@@ -28,6 +30,7 @@ def family_table(results: StudyResults, name: str, family: Literal["image", "mul
             labels.encoder_name(row, results.provenance),
             or_dash(row.head),
             or_dash(row.fusion),
+            *[row.survival] * survivals,
         )
         for row in rows
     ]
@@ -95,7 +98,7 @@ def _with_c_index(
         tuple(cells),
         (*protocols.notes(run), *said, *notes),
         labels.needs_untrained_label(results, run),
-    )
+    ).without_empty()
 
 
 class _Parts:
@@ -117,7 +120,7 @@ class _Parts:
 
     def cells(self, row: RowResult) -> tuple[str, ...]:
         same = row.same_folds
-        optimistic = [number(None if same is None else same.mean), signed(None if same is None else same.gap)]
+        optimistic = [number(None if same is None else same.mean), protocols.gap(row)]
         return (
             *[protocols.NAMES[row.protocol]] * self._mixed,
             *_c_cells(row),

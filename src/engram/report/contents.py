@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import Final
 
+from engram.report.sensitivity_tables import sensitivity_title
+
 # (anchor, title, what it needs): a table or a figure, one of the flags, or nothing.
 _SECTIONS: Final = (
     ("worth", "Is imaging worth it?", "worth"),
@@ -20,7 +22,7 @@ _SECTIONS: Final = (
     ("clinical-model", "What the covariates bear", "clinical_model"),
     ("risk-groups", "Risk groups", "groups"),
     ("beyond", "Beyond the c-index", "beyond_c_index"),
-    ("sensitivity", "Other splits, missing values", "sensitivity"),
+    ("sensitivity", "Other analyses", "sensitivity"),
     ("folds", "Folds", None),
     ("pictures", "What the model reads", "pictures"),
     ("drawn-masks", "Does the model see the region?", "drawn_masks"),
@@ -40,5 +42,7 @@ def contents(there: Set[str], flags: Mapping[str, bool]) -> list[tuple[str, str]
     flags["ablations"] = any(name.startswith(("figure5", "figure6")) for name in there)
     flags["searches"] = bool({"searches", "protocols"} & there)
     flags["sensitivity"] = bool({"repeated", "permutation_null", "missingness", "missing_variables"} & there)
+    titles = {"sensitivity": sensitivity_title(there)}
     has = there | {name for name, shown in flags.items() if shown}
-    return [(anchor, title) for anchor, title, needs in _SECTIONS if needs is None or needs in has]
+    shown = [(anchor, title) for anchor, title, needs in _SECTIONS if needs is None or needs in has]
+    return [(anchor, titles.get(anchor, title)) for anchor, title in shown]

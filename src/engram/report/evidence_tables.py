@@ -32,7 +32,7 @@ def comparisons_table(results: StudyResults) -> Table:
 
 
 def exploring_table(results: StudyResults) -> Table:
-    """Every other pair of rows that differ in one thing alone."""
+    """The pairs that explore: rows that differ in one thing and what it brings along."""
     others = [one for one in results.comparisons if not one.prespecified]
     heads = (Column("Row"), Column("Against"), Column("Differ in"))
     lines = [(one.row, one.other, one.differs_in, *_difference_cells(one)) for one in others]
@@ -67,24 +67,37 @@ def _tests(row: RowResult) -> tuple[float | None, ...]:
 
 def incremental_table(results: StudyResults) -> Table:
     """What the out-of-fold risk of each image row adds to the covariates of all patients."""
-    return _added(results, "incremental_value", results.incremental_value, labels.LIKELIHOOD_RATIO)
+    return _added(
+        results,
+        "incremental_value",
+        results.incremental_value,
+        labels.likelihood_ratio("all covariates, which are"),
+    )
 
 
 def stage_table(results: StudyResults) -> Table:
     """The same beside the stage alone."""
-    note = f"Likelihood ratio: as above, but of the risk added to a Cox model of {results.stage} alone."
+    note = labels.likelihood_ratio(f"{results.stage} alone, which is")
     return _added(results, "incremental_over_stage", results.incremental_over_stage, note)
 
 
 def _added(results: StudyResults, name: str, found: Sequence[IncrementalValue], note: str) -> Table:
     heads = ("Likelihood ratio", "p, optimistic", "p, BH", "New information")
     columns = (Column("Row"), *(Column(head, "number") for head in heads))
-    lines = [
-        (one.row, number(one.likelihood_ratio, 2), p_value(one.p), p_value(one.p_adjusted), _share(one))
-        for one in found
-    ]
-    notes = (note, labels.NEW_INFORMATION, labels.BENJAMINI_HOCHBERG)
+    lines = [(one.row, number(one.likelihood_ratio, 2), *_value(one)) for one in found]
+    reverse = any(map(_is_reverse, found))
+    notes = (note, labels.NEW_INFORMATION, *[labels.REVERSE_MEANING] * reverse, labels.BENJAMINI_HOCHBERG)
     return Table(name, columns, tuple(lines), notes, _untrained(results, (one.row for one in found)))
+
+
+def _is_reverse(one: IncrementalValue) -> bool:
+    return one.coefficient is not None and one.coefficient <= 0
+
+
+def _value(one: IncrementalValue) -> tuple[str, ...]:
+    if _is_reverse(one):
+        return (labels.REVERSE,)
+    return p_value(one.p), p_value(one.p_adjusted), _share(one)
 
 
 def _share(one: IncrementalValue) -> str:

@@ -8,8 +8,11 @@ _SMALLEST_PLAIN_P = 0.001
 
 
 def number(value: float | None, decimals: int = 3) -> str:
-    """A number in plain decimals; an en dash where there is none."""
-    return EN_DASH if value is None else f"{value:.{decimals}f}"
+    """A number in plain decimals, without a minus where it rounds to nothing; an en dash where there is none."""
+    if value is None:
+        return EN_DASH
+    text = f"{value:.{decimals}f}"
+    return text if float(text) else text.removeprefix("-")
 
 
 def p_value(p: float | None) -> str:
@@ -20,8 +23,11 @@ def p_value(p: float | None) -> str:
 
 
 def signed(value: float | None, decimals: int = 3) -> str:
-    """A difference with its sign; an en dash where there is none."""
-    return EN_DASH if value is None else f"{value:+.{decimals}f}"
+    """A difference with its sign, which what rounds to nothing has not; an en dash where there is none."""
+    if value is None:
+        return EN_DASH
+    text = f"{value:+.{decimals}f}"
+    return text if float(text) else text[1:]
 
 
 def interval(lower: float | None, upper: float | None, decimals: int = 3) -> str:

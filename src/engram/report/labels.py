@@ -47,6 +47,7 @@ PRESPECIFIED = (
     "Declared before any result: each row of images and covariates against the covariates alone, by the same "
     "survival model. This is the question of the study; all other comparisons explore."
 )
+EXPLORING = "pairs of rows that differ in one thing, or in one and the head or survival model that it brings along"
 DIFFERENCE = (
     "Difference: c-index of the row minus that of the other, on the same folds; 95 % CI by a bootstrap of the same "
     "test patients for both, the models staying as they were fitted."
@@ -55,15 +56,19 @@ P_PAIRED = (
     "p, paired: two-sided paired t-test over folds, optimistic. p, corrected: the same by the corrected resampled "
     "t-test (Nadeau and Bengio, 2003)."
 )
-HOLM = "p, Holm: the corrected p, adjusted for all comparisons of this table: no false positive among them."
-BENJAMINI_HOCHBERG = (
-    "p, BH: adjusted by Benjamini and Hochberg for all rows of this table: the expected share of false positives."
+HOLM = (
+    "p, Holm: the corrected p, adjusted for all comparisons of this table: the chance of any false positive "
+    "among them is at most the level."
 )
-LIKELIHOOD_RATIO = (
-    "Likelihood ratio: chi-square (1 degree of freedom) of the row's out-of-fold risk, added to a Cox model of all "
-    "covariates, which are fitted on these very patients while the risk is not. Its p is optimistic all the "
-    "same: the risks of all folds are pooled, and a risk that turns patients round counts, too. The comparison "
-    "with the clinical rows on the same folds is the test to go by."
+BENJAMINI_HOCHBERG = (
+    "p, BH: adjusted by Benjamini and Hochberg for all rows of this table: of those called positive, at "
+    "most that share is expected to be false."
+)
+REVERSE = "\u2013 its risk works in reverse"
+REVERSE_MEANING = (
+    "Works in reverse: beside those covariates, a higher risk goes with a longer time. A likelihood ratio has no "
+    "sign and counts what turning the risk round would gain; that is no value of this row, which so has no p and "
+    "no share."
 )
 NEW_INFORMATION = "New information: its share of the chi-square of covariates and risk together."
 NO_CLINICAL_MODEL = (
@@ -125,6 +130,16 @@ DICE = (
     "to 1 (they are the same); a patient's is that of all slices read, taken as one volume."
 )
 FAMILIES = {"multimodal": "Image + clinical", "clinical": "Clinical only", "image": "Image only"}
+
+
+def likelihood_ratio(covariates: str) -> str:
+    """What the likelihood ratio of a table is. covariates: of the Cox model, with the verb that follows them."""
+    return (
+        "Likelihood ratio: chi-square (1 degree of freedom) of the row's out-of-fold risk, added to a Cox model "
+        f"of {covariates} fitted on these very patients while the risk is not. Its p is optimistic all the same: "
+        "the risks of all folds are pooled. The comparison with the clinical rows on the same folds is the test to "
+        "go by."
+    )
 
 
 def encoder_name(row: RowResult, made: Provenance) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from engram.report.formats import EN_DASH
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,16 @@ class Table:
     notes: tuple[str, ...] = ()
     untrained: bool = False
 
+    def without_empty(self) -> Table:
+        """The same without columns of text that say nothing in any row."""
+        kept = [
+            place
+            for place, column in enumerate(self.columns)
+            if column.kind != "text" or any(_says(row, place) for row in self.rows)
+        ]
+        rows = tuple(tuple(row[place] for place in kept if place < len(row)) for row in self.rows)
+        return replace(self, columns=tuple(self.columns[place] for place in kept), rows=rows)
+
     def to_csv(self) -> str:
         """The same cells as the page shows, comma-separated, with a header; short rows are filled up."""
         stream = io.StringIO()
@@ -36,3 +48,7 @@ class Table:
         writer.writerow([column.title for column in self.columns])
         writer.writerows((*row, *[""] * (len(self.columns) - len(row))) for row in self.rows)
         return stream.getvalue()
+
+
+def _says(row: tuple[str, ...], place: int) -> bool:
+    return place < len(row) and row[place] not in ("", EN_DASH)

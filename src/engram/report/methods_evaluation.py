@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engram.evaluation.results import StudyResults
 from engram.report import labels
+from engram.report.formats import p_value
 
 
 def evaluation(results: StudyResults) -> str:
@@ -23,7 +24,8 @@ def evaluation(results: StudyResults) -> str:
 
 def _folds(results: StudyResults) -> str:
     kind = "stratified" if results.splits is None else results.splits.kind
-    same = f"Every row was measured on the same {len(results.folds)} test folds"
+    many = len(results.folds)
+    same = f"Every row was measured on the same {f'{many} test folds' if many > 1 else 'test patients'}"
     seed = f"(seed {results.provenance.seed})"
     if results.splits is None or kind == "stratified":
         return f"{same}, stratified by event and time {seed}."
@@ -70,15 +72,34 @@ def sensitivity(results: StudyResults) -> str:
     """One paragraph on the analyses beside the main one; empty where there are none."""
     sentences = []
     if results.repeated:
-        many = max(len(one.means) for one in results.repeated)
-        rows = f"{len(results.repeated)} of {len(labels.were_run(results.rows))} rows"
-        sentences.append(f"Cross-validation was repeated {many} times, each with folds of its own, for {rows}.")
+        sentences.append(_repeats(results))
     if results.permutation_null:
         many = max(one.permutations for one in results.permutation_null)
         sentences.append(
-            f"The whole evaluation was run on {many} permutations of the outcomes, for rows of ridge Cox."
+            f"The whole evaluation was run on {many} permutations of the outcomes, for rows of ridge Cox; the "
+            f"smallest p that so many allow is {p_value(1 / (many + 1))}."
         )
     if results.missingness:
         kinds = [one.analysis for one in results.missingness if one.analysis != "main"]
         sentences.append(f"Missing covariates were also treated by {', '.join(dict.fromkeys(kinds))}.")
     return " ".join(sentences)
+
+
+def _repeats(results: StudyResults) -> str:
+    many = max(len(one.means) for one in results.repeated)
+    rows = f"{len(results.repeated)} of {len(labels.were_run(results.rows))} rows"
+    found = f"Cross-validation was run {many} times, each with folds of its own, for {rows}." if many > 1 else ""
+    return " ".join(text for text in (found, fewer_repeats(results)) if text)
+
+
+def fewer_repeats(results: StudyResults) -> str:
+    """Why there are fewer repeats than the study file asks for; empty where there are not."""
+    asked = 1 if results.splits is None else results.splits.repeats
+    many = max((len(one.means) for one in results.repeated), default=asked)
+    if many >= asked:
+        return ""
+    what = "the main analysis alone" if many == 1 else f"{many}, the main analysis among them"
+    return (
+        f"{asked} repeats were asked for, and there are fewer ({what}): a few sites can be dealt evenly in few "
+        "ways, and a division of patients that was drawn before was not run again."
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from engram.evaluation.results import EncoderProvenance, Provenance, RowResult, StudyResults
 from engram.report import labels
 from engram.report.formats import joined
+from engram.report.methods_tuning import tuned_ranges
 from engram.table import MAP_READOUTS, PET_NUMBERS, RADIOMICS
 
 _Settings = dict[str, str | int | float | bool | list[int]]
@@ -43,13 +45,15 @@ def models(results: StudyResults) -> str:
     rows = labels.were_run(results.rows)
     settings = results.provenance.training
     survivals = sorted({row.survival for row in rows} - {"-"})
-    sentences = [*_heads(rows, settings), *_baselines(rows, results.provenance), *_fusions(rows)]
+    tuned = tuned_ranges(results)
+    sentences = [*_heads(rows, settings, tuned), *_baselines(rows, results.provenance), *_fusions(rows)]
     if survivals:
         sentences.append(f"Log-risk was modelled by {joined(survivals)}; a higher risk is worse.")
     if "DeepSurv" in survivals:
-        sentences += _deepsurv(settings)
+        sentences += _deepsurv(settings, tuned)
     if "ridge Cox" in survivals:
-        sentences.append(f"The ridge penalty of every Cox model was {settings['cox_penalty']}{_where_fixed(rows)}.")
+        penalty = f"{settings['cox_penalty']}{_where_fixed(rows)}"
+        sentences.append(f"The ridge penalty of every Cox model was {_tuned('cox_penalty', tuned) or penalty}.")
     if any(row.family != "image" for row in rows):
         sentences += _covariates(results.provenance)
     return " ".join(sentences)
@@ -60,7 +64,12 @@ def _where_fixed(rows: list[RowResult]) -> str:
     return "" if all(row.protocol == "fixed" for row in rows) else ", where it was not tuned"
 
 
-def _heads(rows: list[RowResult], settings: _Settings) -> list[str]:
+def _tuned(name: str, tuned: Mapping[str, str]) -> str:
+    """How a setting is told that was tuned; nothing for one that was not."""
+    return f"tuned ({tuned[name]})" if name in tuned else ""
+
+
+def _heads(rows: list[RowResult], settings: _Settings, tuned: Mapping[str, str]) -> list[str]:
     seen = {row.head for row in rows}
     found = [words for head, words in _HEADS.items() if head in seen]
     reduced = [row for row in rows if row.head == "PCA"]
@@ -69,10 +78,11 @@ def _heads(rows: list[RowResult], settings: _Settings) -> list[str]:
         what += ["vectors of the images" if what else "Vectors of the images"] * any(
             row.readout not in MAP_READOUTS for row in reduced
         )
+        many = f"{tuned['components']} (tuned)" if "components" in tuned else settings["components"]
         readers = joined(sorted({row.survival for row in reduced}))
         found.append(
-            f"{joined(what)} {_COMPONENTS.format(**settings)}; {readers} read them, beside the covariates where a "
-            "row sees those."
+            f"{joined(what)} {_COMPONENTS.format(components=many)}; {readers} read them, beside the covariates "
+            "where a row sees those."
         )
     return found
 
@@ -136,24 +146,45 @@ def _covariates(made: Provenance) -> list[str]:
     ]
 
 
-def _deepsurv(settings: _Settings) -> list[str]:
-    hidden = settings["hidden"]
-    widths = ", ".join(map(str, hidden)) if isinstance(hidden, list) and hidden else "none"
-    norm = {"none": "without normalisation", "layer": "with layer normalisation"}.get(
-        str(settings["norm"]), "with batch normalisation"
-    )
-    decay = f"L2 penalty {settings['l2']}" if settings["l2"] else f"weight decay {settings['weight_decay']}"
+def _deepsurv(settings: _Settings, tuned: Mapping[str, str]) -> list[str]:
     many = int(str(settings["ensemble"]))
     inner = int(str(settings["inner_folds"]))
-    of_images = settings.get("embedding_dropout")
+
+    def value(name: str) -> str:
+        return _tuned(name, tuned) or str(settings[name])
+
     return [
-        f"DeepSurv: hidden layers {widths}, {norm}, dropout {settings['dropout']}"
-        + (f" ({of_images} of the fused vectors)" if of_images else "")
-        + f"; AdamW, learning rate {settings['learning_rate']} ({settings['schedule']} schedule), {decay}, "
-        f"gradient norm clipped at {settings['clip_norm']}, full batch, {settings['ties']} ties, "
+        f"DeepSurv: {_hidden(settings, tuned)}, {_norm(settings, tuned)}, dropout {value('dropout')}"
+        + (f" ({value('embedding_dropout')} of the fused vectors)" if _drops_vectors(settings, tuned) else "")
+        + f"; AdamW, learning rate {value('learning_rate')}, schedule {value('schedule')}, "
+        f"{'L2 penalty' if _is_l2(settings, tuned) else 'weight decay'} "
+        f"{value('l2' if _is_l2(settings, tuned) else 'weight_decay')}, "
+        f"gradient norm clipped at {value('clip_norm')}, full batch, {settings['ties']} ties, "
         f"at most {settings['max_epochs']} epochs.",
         "The number of epochs was the median best one over "
         f"{'an inner split' if inner == 1 else f'{inner} inner folds'} of the training patients (patience "
         f"{settings['patience']}), who then all trained"
         + (f"; the risk is the mean of {many} networks of different seeds." if many > 1 else "."),
     ]
+
+
+def _hidden(settings: _Settings, tuned: Mapping[str, str]) -> str:
+    if "layers" in tuned:
+        return f"number of hidden layers {_tuned('layers', tuned)}, their width {_tuned('width', tuned)}"
+    hidden = settings["hidden"]
+    return f"hidden layers {', '.join(map(str, hidden)) if isinstance(hidden, list) and hidden else 'none'}"
+
+
+def _norm(settings: _Settings, tuned: Mapping[str, str]) -> str:
+    if "norm" in tuned:
+        return f"normalisation {_tuned('norm', tuned)}"
+    known = {"none": "without normalisation", "layer": "with layer normalisation"}
+    return known.get(str(settings["norm"]), "with batch normalisation")
+
+
+def _drops_vectors(settings: _Settings, tuned: Mapping[str, str]) -> bool:
+    return "embedding_dropout" in tuned or bool(settings.get("embedding_dropout"))
+
+
+def _is_l2(settings: _Settings, tuned: Mapping[str, str]) -> bool:
+    return "l2" in tuned or bool(settings["l2"])

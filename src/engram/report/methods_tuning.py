@@ -5,6 +5,7 @@ from __future__ import annotations
 from engram.evaluation.results import RowResult, StudyResults
 from engram.report import labels, protocols
 from engram.report.formats import joined
+from engram.report.tuning_tables import range_of
 
 _ENDED = (
     "Once four trials were completed, a trial was ended after any fold where its mean c-index so far lay below the "
@@ -18,8 +19,7 @@ def tuning(results: StudyResults) -> str:
     if not protocols.tuned(rows):
         return ""
     seen = {row.protocol for row in rows}
-    sentences = ["Settings named above are those of the study file, for what was not tuned."]
-    sentences += _search(results)
+    sentences = [_settings(rows, results), *_search(results)]
     if "nested" in seen:
         sentences.append(
             "Nested protocol: each search saw the training part of one fold only, judged by the mean c-index over "
@@ -29,6 +29,26 @@ def tuning(results: StudyResults) -> str:
     if "paper" in seen or protocols.has_gap(rows):
         sentences.append(_paper(rows))
     return " ".join(sentences)
+
+
+def _settings(rows: list[RowResult], results: StudyResults) -> str:
+    if tuned_ranges(results):
+        return "Of settings that were tuned, the ranges are given above; the others are those of the study file."
+    if all(row.protocol == "fixed" for row in rows):
+        return "Settings named above are those of the study file, and the results are of these."
+    return "Settings named above are those of the study file, for what was not tuned."
+
+
+def tuned_ranges(results: StudyResults) -> dict[str, str]:
+    """What the results were tuned for, by the names of `training`, `layers` and `width`, and the ranges in words;
+    empty where they are of fixed settings, whatever stands beside them."""
+    protocols_seen = {row.protocol for row in labels.were_run(results.rows)} - {"fixed"}
+    return {
+        parameter.name: f"{range_of(parameter)}{' on a log scale' if parameter.log else ''}"
+        for search in results.searches
+        if search.protocol in protocols_seen
+        for parameter in search.space
+    }
 
 
 def _search(results: StudyResults) -> list[str]:

@@ -24,7 +24,7 @@ from engram.report.page_figures import FIGURE_NAMES, all_figures, groups_untrain
 from engram.report.pictures import Picture, embed
 from engram.report.quality_page import PAGE_NAME, StudyPicture, quality_page
 from engram.report.resources import resource
-from engram.report.sensitivity_tables import SENSITIVITY_PARTS
+from engram.report.sensitivity_tables import SENSITIVITY_PARTS, sensitivity_title
 from engram.report.spreadsheet import tuning_workbook
 from engram.report.tables import TABLE_NAMES, all_tables
 from engram.report.tuning_tables import gap_in_words, tuned_in_words
@@ -89,6 +89,8 @@ def _render(
         results=results,
         style=Markup(resource("style.css")),  # noqa: S704 - our own file
         summary=prose.summary(results),
+        chosen=prose.chosen(results),
+        any_error=any(row.se is not None for row in results.rows),
         banners=prose.banners(results),
         tables=tables,
         figures={name: Markup(drawing.inline) for name, drawing in figures.items()},  # noqa: S704 - escaped by matplotlib
@@ -108,6 +110,7 @@ def _render(
         ),
         audit=audit,
         sensitivity_parts=SENSITIVITY_PARTS,
+        sensitivity_title=sensitivity_title(tables.keys()),
         splits=splits_in_words(results),
         worth=found,
         worth_caption=worth_caption(found) if found else None,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from engram.evaluation.results import ClinicalModel, ColumnTest, EncoderProvenance, RowResult, StudyResults
 from engram.report import labels, shown
-from engram.report.formats import joined, number
+from engram.report.formats import interval, joined, number
 from engram.report.shown import Shown
+from engram.report.tested import where_tested
 from engram.report.worth import worth
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -39,23 +40,25 @@ def banners(results: StudyResults) -> list[Banner]:
 
 def summary(results: StudyResults) -> str:
     """What was found, in one sentence: the best row of each family."""
-    cohort, folds = results.cohort, len(results.folds)
-    patients = f"{cohort.n} patients ({cohort.events} with the event, {cohort.endpoint})"
-    where = f"In {folds}-fold cross-validation of {patients}"
-    chosen = [labels.best(results.rows, family) for family in labels.FAMILIES]
-    found = [_best(row, results) for row in chosen if row is not None]
+    where = where_tested(results)
+    best = [labels.best(results.rows, family) for family in labels.FAMILIES]
+    found = [_best(row, results) for row in best if row is not None]
     if not found:
         return f"{where}, no row has a c-index: no two patients of a test fold can be compared."
     return f"{where}, {joined(found)}."
 
 
+def chosen(results: StudyResults) -> list[str]:
+    """How the rows of the summary were chosen, where there is one."""
+    return [labels.BEST_OF_MANY] * any(labels.best(results.rows, family) for family in labels.FAMILIES)
+
+
 def lines(results: StudyResults) -> list[str]:
     """What a terminal is told: the summary, the verdict on images, how rows were chosen, every warning."""
-    chosen = any(labels.best(results.rows, family) is not None for family in labels.FAMILIES)
     warnings = [f"{banner.title}: {banner.text}" for banner in banners(results)]
     found = worth(results)
     verdict = [] if found is None else [f"Is imaging worth it over clinical? {found.title}"]
-    return [summary(results), *verdict, *[labels.BEST_OF_MANY] * chosen, *warnings]
+    return [summary(results), *verdict, *chosen(results), *warnings]
 
 
 def sees_the_region(results: StudyResults) -> str:
@@ -65,13 +68,18 @@ def sees_the_region(results: StudyResults) -> str:
 
 
 def _best(row: RowResult, results: StudyResults) -> str:
-    se = f"{_NO_BREAK}±{_NO_BREAK}{number(row.se)}" if row.se is not None else ""
+    se = f"{_NO_BREAK}±{_NO_BREAK}{number(row.se)}" if row.se is not None else _limits(row)
     truth = f" (true c {number(row.true_mean)})" if results.synthetic and row.true_mean is not None else ""
     mark = "; untrained weights" if labels.needs_untrained_label(results, [row]) else ""
     mean = f"c{_NO_BREAK}={_NO_BREAK}{number(row.mean)}"
     usable, folds = labels.usable_folds(row), len(row.c_index)
     partly = f" on {usable} of {folds} folds" if usable < folds else ""
     return f"the best {_FAMILY_WORDS[row.family]} row ({row.name}{mark}) had {mean}{se}{truth}{partly}"
+
+
+def _limits(row: RowResult) -> str:
+    """The interval of a row on one fold, which has no standard error."""
+    return "" if row.ci_lower is None else f" (95{_NO_BREAK}% CI {interval(row.ci_lower, row.ci_upper)})"
 
 
 def clinical_model(results: StudyResults) -> list[str]:

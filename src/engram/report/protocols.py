@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from engram.evaluation.results import RowResult
+from engram.report.formats import signed
 
 NAMES: Final = {
     "fixed": "fixed settings",
@@ -26,8 +27,13 @@ MEANINGS: Final = {
 OPTIMISTIC = "c, tuned on its test folds (optimistic)"
 GAP = (
     f"{OPTIMISTIC}: the same row on the same folds by the paper's protocol, whose settings were chosen by the "
-    "c-index of these very test folds. Gap: what that adds to the c-index; it is no gain in new patients, and "
-    "above 0 even where there is nothing to learn."
+    "c-index of these very test folds. Gap: that less the c-index; it is no gain in new patients, and tends "
+    "to lie above 0 even where there is nothing to learn. It may lie below 0, for the paper's protocol has one "
+    "setting for all folds, and few trials may miss a good one."
+)
+SHARED = (
+    "*: this row shares a search, and its settings were chosen by the c-index of another row on these folds, not "
+    "by its own; its gap is not what choosing adds, and is in no average."
 )
 
 
@@ -46,4 +52,16 @@ def notes(rows: Sequence[RowResult]) -> list[str]:
     if not tuned(rows):
         return []
     seen = {row.protocol for row in rows}
-    return [meaning for name, meaning in MEANINGS.items() if name in seen] + [GAP] * has_gap(rows)
+    shared = any(is_shared(row) for row in rows)
+    return [*(text for name, text in MEANINGS.items() if name in seen), *[GAP] * has_gap(rows), *[SHARED] * shared]
+
+
+def is_shared(row: RowResult) -> bool:
+    """Whether the row's settings on its test folds were chosen by the c-index of another row."""
+    return row.same_folds is not None and row.same_folds.chosen_on is not None
+
+
+def gap(row: RowResult) -> str:
+    """The gap of a row as tables have it, marked where it is of a search of another row."""
+    found = signed(None if row.same_folds is None else row.same_folds.gap)
+    return f"{found} *" if is_shared(row) else found

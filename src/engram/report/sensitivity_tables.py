@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Final
 
 from engram.evaluation.results import StudyResults
@@ -15,6 +15,7 @@ from engram.evaluation.sensitivity_records import (
 from engram.report import labels
 from engram.report.formats import EN_DASH, interval, number, p_value, signed, signed_interval
 from engram.report.layout import Column, Table
+from engram.report.methods_evaluation import fewer_repeats
 
 _REPEATED = (
     "Mean and SD are over the repeats, each a whole cross-validation with folds of its own; the first repeat is "
@@ -28,6 +29,7 @@ _REPEATED_COMPARISONS = (
     "corrected: of the differences on all test folds of all repeats, for folds that share training patients. p, "
     "Holm: adjusted for all comparisons of this table."
 )
+_ENOUGH: Final = 100  # permutations below which p is told to be coarse
 _NULL = (
     "Events and times were permuted together over the patients and the whole evaluation, folds and tuning "
     "included, was run again on each permutation. p: share of permutations with a c-index as high as the one "
@@ -36,13 +38,16 @@ _NULL = (
 _MISSINGNESS = (
     "Imputation models see the covariates alone, for a new patient has no outcome, and are fitted on the training "
     "part of each fold. With several imputations, a patient's log-risk is their average; SD: of the c-index "
-    "between single imputations. Complete cases: the same folds less the patients who lack anything. Difference: "
-    "c-index less that of the main analysis, on the same test patients."
+    "between single imputations. Complete cases: the same folds less the patients who lack anything. Main, same "
+    "patients: c-index of the main analysis on the test patients of this line. Difference: c-index less that."
 )
-_MISSING = (
-    "With the event: of those who lack the covariate, and of those who have it. Where the two differ much, values "
-    "are not missing completely at random, and complete cases alone may mislead."
+_MISSING = "With the event: of those who lack the covariate, and of those who have it."
+_DIFFER = (
+    "Where the two differ much, values may not be missing completely at random, and complete cases alone may "
+    "mislead."
 )
+_TOO_FEW = "Where 10 patients or fewer lack a covariate, a difference between the two says nothing."
+_SOME = 10  # patients who lack a covariate, above whom a share of them is worth a word
 
 # (table, title on the page, open where it is short)
 SENSITIVITY_PARTS: Final = (
@@ -52,6 +57,19 @@ SENSITIVITY_PARTS: Final = (
     ("missingness", "Does it matter how missing covariates are treated?", True),
     ("missing_variables", "Which covariates are missing, and in whom?", False),
 )
+
+
+_TITLES: Final = (
+    ("Other splits", {"repeated", "repeated_comparisons"}),
+    ("no signal", {"permutation_null"}),
+    ("missing values", {"missingness", "missing_variables"}),
+)
+
+
+def sensitivity_title(there: Set[str]) -> str:
+    """The heading of the section, of what is there. there: names of tables."""
+    title = ", ".join(words for words, names in _TITLES if names & there)
+    return title[:1].upper() + title[1:]
 
 
 def sensitivity_tables(results: StudyResults) -> list[Table]:
@@ -72,7 +90,8 @@ def repeated_table(results: StudyResults) -> Table:
     rows = [row for row in labels.by_c_index(labels.were_run(results.rows)) if row.name in found]
     lines = [_repeated(found[row.name], row.mean) for row in rows]
     untrained = labels.needs_untrained_label(results, rows)
-    return Table("repeated", (Column("Row"), *_numbers(heads)), tuple(lines), (_REPEATED,), untrained)
+    notes = (_REPEATED, *filter(None, [fewer_repeats(results)]))
+    return Table("repeated", (Column("Row"), *_numbers(heads)), tuple(lines), notes, untrained)
 
 
 def _numbers(heads: Sequence[str]) -> list[Column]:
@@ -106,7 +125,14 @@ def null_table(results: StudyResults) -> Table:
     """What each row gives where outcomes say nothing."""
     heads = ("c-index", "Permutations", "Without signal: mean", "95 % of permutations", "p")
     lines = [_null(one) for one in results.permutation_null]
-    return Table("permutation_null", (Column("Row"), *_numbers(heads)), tuple(lines), (_NULL,))
+    return Table("permutation_null", (Column("Row"), *_numbers(heads)), tuple(lines), _null_notes(results))
+
+
+def _null_notes(results: StudyResults) -> tuple[str, ...]:
+    fewest = min((one.permutations for one in results.permutation_null), default=0)
+    smallest = f"The smallest p that {fewest} permutations allow is 1 / {fewest + 1} = {p_value(1 / (fewest + 1))}."
+    few = f"Fewer than {_ENOUGH} permutations: p is coarse, and may not be able to fall below 0.05 or 0.01 at all."
+    return (_NULL, smallest, *[few] * (fewest < _ENOUGH))
 
 
 def _null(one: PermutationNull) -> tuple[str, ...]:
@@ -124,7 +150,7 @@ def _null(one: PermutationNull) -> tuple[str, ...]:
 
 def missingness_table(results: StudyResults) -> Table:
     """The clinical rows under other ways to treat what is missing; one that was not run says why."""
-    heads = ("Test patients", "Events", "Imputations", "c-index", "Difference", "SD")
+    heads = ("Test patients", "Events", "Imputations", "c-index", "Main, same patients", "Difference", "SD")
     columns = (Column("Row"), Column("Analysis"), *_numbers(heads))
     lines = [_missingness(one) for one in results.missingness]
     return Table("missingness", columns, tuple(lines), (_MISSINGNESS,))
@@ -135,7 +161,15 @@ def _missingness(one: MissingnessRow) -> tuple[str, ...]:
     if one.absent is not None:
         return (*first, f"not run: {one.absent}")
     many = EN_DASH if one.imputations is None else str(one.imputations)
-    return (*first, many, number(one.c_index), signed(one.difference), number(one.sd_imputations))
+    last = (number(_main(one)), signed(one.difference), number(one.sd_imputations))
+    return (*first, many, number(one.c_index), *last)
+
+
+def _main(one: MissingnessRow) -> float | None:
+    """The main analysis on the same test patients."""
+    if one.c_index is None or one.analysis == "main":
+        return one.c_index
+    return None if one.difference is None else one.c_index - one.difference
 
 
 def missing_variables_table(results: StudyResults) -> Table:
@@ -152,7 +186,10 @@ def missing_variables_table(results: StudyResults) -> Table:
         for one in results.missing_variables
         if one.missing
     ]
-    return Table("missing_variables", (Column("Covariate"), *_numbers(heads)), tuple(lines), (_MISSING,))
+    counts = [one.missing for one in results.missing_variables if one.missing]
+    some, few = any(n > _SOME for n in counts), any(n <= _SOME for n in counts)
+    notes = [_MISSING, *[_DIFFER] * some, *[_TOO_FEW] * few]
+    return Table("missing_variables", (Column("Covariate"), *_numbers(heads)), tuple(lines), tuple(notes))
 
 
 def _percent(share: float | None) -> str:

@@ -85,7 +85,7 @@ def fold_table(results: StudyResults) -> Table:
 def _split_lines(results: StudyResults) -> list[tuple[str, ...]]:
     """What is held out, and who trains, where folds are no random draw."""
     splits = results.splits
-    if splits is None or not splits.test:
+    if splits is None or not any(splits.test):
         return []
     return [("Held out", *splits.test), ("Training patients", *map(str, splits.train_n))]
 

@@ -57,7 +57,7 @@ def test_what_is_new_is_found_and_what_is_known_adds_nothing(cohort):
     table, truth, columns = cohort
     risks = {
         "imaging": pooled(truth["imaging"] / truth["imaging"].std()),
-        "noise": pooled(np.random.default_rng(1).normal(size=150)),
+        "noise": pooled(-np.random.default_rng(1).normal(size=150)),
         "age again": pooled(columns["age"] * 2 + 1),
     }
     imaging, noise, again = incremental_value(columns, risks, table.outcome)
@@ -68,6 +68,18 @@ def test_what_is_new_is_found_and_what_is_known_adds_nothing(cohort):
     assert (again.likelihood_ratio, again.p, again.p_adjusted) == (None, None, None)
     whole = likelihood_ratio(pd.concat([columns, truth[["imaging"]]], axis=1), table.outcome)
     assert imaging.new_information == pytest.approx(imaging.likelihood_ratio / whole.chi_square)
+
+
+def test_a_risk_that_works_in_reverse_adds_nothing(cohort):
+    """Turned round it would: a likelihood ratio has no sign."""
+    table, truth, columns = cohort
+    risks = {"forwards": pooled(truth["imaging"]), "backwards": pooled(-truth["imaging"])}
+    forwards, backwards = incremental_value(columns, risks, table.outcome)
+    assert forwards.coefficient == pytest.approx(-backwards.coefficient)
+    assert forwards.coefficient > 0
+    assert backwards.likelihood_ratio == pytest.approx(forwards.likelihood_ratio)
+    assert (backwards.p, backwards.p_adjusted, backwards.new_information) == (None, None, None)
+    assert forwards.p_adjusted == forwards.p < 1e-6
 
 
 def test_any_columns_will_do_such_as_a_stage_alone(cohort):

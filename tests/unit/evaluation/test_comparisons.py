@@ -29,6 +29,22 @@ def test_every_image_and_clinical_row_is_held_against_its_clinical_model(make_co
     ]
 
 
+def test_the_question_is_asked_in_whatever_order_rows_stand(make_config):
+    config = make_config(embedding={"readouts": ["final", "volume"]}, models={"origins": ["PET"]})
+    specs = rows_of(config)
+
+    def planned(rows):
+        return {(rows[pair.row].name, rows[pair.other].name) for pair in pairs_of(rows) if pair.prespecified}
+
+    assert planned(specs[::-1]) == planned(specs) != set()
+
+
+def test_what_a_head_brings_along_is_named(make_config):
+    found = named(make_config(models={"origins": ["PET"], "heads": ["averaging", "attention", "PCA"]}))
+    assert ("PET, spine, PCA", "PET, spine", "head and survival model", False) in found
+    assert ("PET, spine, attention", "PET, spine", "head", False) in found
+
+
 def test_a_baseline_without_a_memory_is_not_the_question(make_config):
     config = make_config(models={"origins": ["PET"], "baselines": ["pet_numbers"]})
     assert not [pair for pair in named(config) if pair[3] and "PET numbers" in pair[0]]
@@ -48,14 +64,14 @@ def test_rows_that_differ_in_one_thing_are_compared_once(make_config):
 
 def test_read_outs_are_compared_although_their_models_differ_too(make_config):
     config = make_config(embedding={"readouts": ["final", "volume"]}, models={"origins": ["PET"]})
-    assert ("PET, spine, volume", "PET, spine", "read-out", False) in named(config)
+    assert ("PET, spine, volume", "PET, spine", "read-out, head and survival model", False) in named(config)
 
 
 def test_what_reads_a_baseline_is_no_difference_of_its_own(make_config):
     models = {"origins": ["PET"], "baselines": ["radiomics", "resnet50"]}
     found = named(make_config(models=models))
-    assert ("ResNet-50 of PET, spine", "Radiomics of PET, spine", "read-out", False) in found
-    assert ("Radiomics of PET, spine", "PET, spine", "read-out", False) in found
+    assert ("ResNet-50 of PET, spine", "Radiomics of PET, spine", "read-out and head", False) in found
+    assert ("Radiomics of PET, spine", "PET, spine", "read-out, head and survival model", False) in found
 
 
 @pytest.fixture

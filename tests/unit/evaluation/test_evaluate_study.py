@@ -129,8 +129,13 @@ def test_notes_of_folds_come_once_with_their_folds(make_study, evaluate):
 def test_folds_without_comparable_pairs_are_named():
     outcome = SurvivalOutcome(np.ones(60, dtype=bool), np.arange(1.0, 61))
     censored = SurvivalOutcome(np.zeros(5, dtype=bool), np.arange(1.0, 6))
-    assert cohort_warnings(outcome, [outcome, outcome]) == []
-    assert "test fold 2, 3" in cohort_warnings(outcome, [outcome, censored, censored])[0]
+    assert cohort_warnings([outcome, outcome]) == []
+    assert "test fold 2, 3" in cohort_warnings([outcome, censored, censored])[0]
+
+
+def test_who_never_tests_is_no_part_of_the_size_of_a_study():
+    window = SurvivalOutcome(np.ones(35, dtype=bool), np.arange(1.0, 36))
+    assert "Only 35 patients with 35 events were tested" in cohort_warnings([window])[0]
 
 
 def test_too_few_events_and_a_wrong_truth_are_refused(make_study, evaluate):

@@ -114,7 +114,7 @@ def test_rows_are_compared_where_head_fusion_or_model_alone_differ(make_config):
     assert between("PET + CT, spine, gate", "PET + CT + clinical, spine, gate") == "what the row sees"
     assert between("PET + CT, spine, gate", "PET + CT + clinical, spine") is None
     assert between("PET, spine, volume", "PET, spine, volume, MLP") == "survival model"
-    assert between("PET, spine, volume", "PET, spine") == "read-out"
+    assert between("PET, spine, volume", "PET, spine") == "read-out, head and survival model"
     assert between("PET, spine, volume, MLP", "PET, spine") is None
     assert between("PET, spine, volume_map, attention", "PET, spine, attention") == "read-out"
     assert between("PET, spine, volume_map, attention", "PET, spine") is None

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 from engram.errors import CohortError
+from engram.evaluation.fold_fit import FoldResult
+from engram.evaluation.row_results import absent_row, beside
+from engram.evaluation.rows import rows_of
 from engram.evaluation.statistics import fold_statistics
 from engram.evaluation.study import evaluate_study
+from engram.evaluation.tuning_records import Search
 from engram.table import EmbeddingKey, PatientFeatures, StudyTable
 
 CT = EmbeddingKey("CT", "spine", "volume")
@@ -101,3 +105,22 @@ def test_a_study_without_a_row_to_run_is_refused_by_name(evaluate):
     alone = IMAGES | {"origins": ["CT"]}
     with pytest.raises(CohortError, match="no row of this study can be run; the first, 'CT, spine, volume': gone"):
         evaluate(["fixed"], {CT: "gone"}, alone)
+
+
+def test_a_row_that_shares_a_search_says_whose_c_index_chose(make_config):
+    specs = [spec for spec in rows_of(make_config(models={"origins": ["PET", "CT"]})) if spec.family == "image"]
+    c = {"nested": [0.6, 0.5], "paper": [0.7, 0.6]}
+    results = {
+        protocol: [[FoldResult(np.zeros(2), np.zeros(2), value, ()) for value in values] for _ in specs]
+        for protocol, values in c.items()
+    }
+    rows = [absent_row(spec, "", 2, "nested", encoder="mini").model_copy(update={"mean": 0.55}) for spec in specs]
+    nothing = {"trials": 1, "pruned": 0, "space": [], "best": []}
+    names = [spec.name for spec in specs]
+    searches = [
+        Search(group="both", protocol="nested", row=names[1], rows=names, **nothing),
+        Search(group="both", protocol="paper", row=names[0], rows=names, **nothing),
+    ]
+    found = beside(rows, results, "nested", searches, ratio=0.5)
+    assert [row.same_folds.chosen_on for row in found] == [None, names[0]]
+    assert [row.same_folds.gap for row in found] == [pytest.approx(0.1)] * 2

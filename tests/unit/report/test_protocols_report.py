@@ -125,6 +125,77 @@ def test_the_gap_is_put_into_words(whole_study: StudyResults, synthetic_demo: St
     assert gap_in_words(synthetic_demo) is None
 
 
+def test_methods_give_ranges_of_what_was_tuned_and_values_of_the_rest(
+    whole_study: StudyResults, synthetic_demo: StudyResults
+) -> None:
+    text = " ".join(methods.methods(whole_study))
+    assert "learning rate tuned (0.0001 to 0.01 on a log scale)" in text
+    assert "normalisation tuned (none, layer, batch)" in text
+    settings = whole_study.provenance.training
+    assert f"learning rate {settings['learning_rate']}" not in text
+    assert f"dropout {settings['dropout']}" in text
+    fixed = " ".join(methods.methods(synthetic_demo))
+    assert f"learning rate {settings['learning_rate']}, schedule {settings['schedule']}" in fixed
+    assert "tuned (" not in fixed
+
+
+def test_of_a_study_of_fixed_settings_the_values_stay_whatever_is_tuned_beside(whole_study: StudyResults) -> None:
+    rows = [row.model_copy(update={"protocol": "fixed", "untuned": None}) for row in whole_study.rows]
+    text = " ".join(methods.methods(whole_study.model_copy(update={"rows": rows})))
+    assert f"learning rate {whole_study.provenance.training['learning_rate']}" in text
+    assert "tuned (" not in text
+
+
+def sharing(results: StudyResults, *, gap: float = 0.5) -> StudyResults:
+    """The same study, whose row "PET, skeleton" took the settings of another row."""
+    row = next(row for row in results.rows if row.name == "PET, skeleton")
+    assert row.same_folds is not None
+    assert row.mean is not None
+    c = [row.mean + gap] * len(row.c_index)
+    shared = {"chosen_on": "PET, spine_dilated", "gap": gap, "mean": row.mean + gap, "c_index": c}
+    return broken_row(results, row.name, same_folds=row.same_folds.model_copy(update=shared))
+
+
+def test_rows_that_share_a_search_are_marked_and_in_no_average(whole_study: StudyResults) -> None:
+    results = sharing(whole_study)
+    check_results(results)
+    said = gap_in_words(results)
+    assert said is not None
+    assert "of 46 rows differs by +0.020 on average (from +0.020 to +0.020)" in said
+    assert "Left out: 1 that took settings chosen by the c-index of another row" in said
+    for name in ("protocols", "table1_image_only"):
+        table = all_tables(results)[name]
+        assert any("+0.500 *" in line for line in table.rows)
+        assert protocols.SHARED in table.notes
+        assert protocols.SHARED not in all_tables(whole_study)[name].notes
+
+
+def test_a_gap_may_be_negative_and_nothing_has_no_sign(whole_study: StudyResults) -> None:
+    lines = {line[0]: line for line in all_tables(sharing(whole_study, gap=-1e-5))["protocols"].rows}
+    assert "0.000 *" in lines["PET, skeleton"]
+    assert "It may lie below 0" in protocols.GAP
+
+
+def test_no_table_has_two_columns_of_one_name(whole_study: StudyResults) -> None:
+    for name, table in all_tables(whole_study).items():
+        titles = [column.title for column in table.columns]
+        assert len(titles) == len(set(titles)), name
+    titles = [column.title for column in all_tables(whole_study)["protocols"].columns]
+    assert "p of the test-tuned c" in titles
+    assert "p, paper" not in titles
+
+
+def test_rows_that_differ_in_the_survival_model_alone_can_be_told_apart(whole_study: StudyResults) -> None:
+    row = next(row for row in whole_study.rows if row.name == "PET, skeleton")
+    other = row.model_copy(update={"name": "PET, skeleton, ridge Cox", "survival": "ridge Cox"})
+    for name, rows in (("both", [row, other]), ("one", [row])):
+        table = all_tables(whole_study.model_copy(update={"rows": rows}))["table1_image_only"]
+        place = [column.title for column in table.columns].index("c-index")
+        told = {line[:place] for line in table.rows}
+        assert len(told) == len(rows), name
+        assert ("Survival model" in [column.title for column in table.columns]) is (name == "both")
+
+
 def test_searches_say_what_they_share_and_what_was_ended(whole_study: StudyResults) -> None:
     tables = all_tables(whole_study)
     assert [line[3:] for line in tables["searches"].rows] == [

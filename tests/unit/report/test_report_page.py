@@ -10,7 +10,8 @@ import pytest
 from page_reader import Page
 
 from engram.errors import StorageError
-from engram.evaluation.results import StudyResults
+from engram.evaluation.results import FoldSummary, StudyResults
+from engram.evaluation.sensitivity_records import Splits
 from engram.report import labels
 from engram.report.formats import interval, number, p_value, signed, signed_interval
 from engram.report.page import Picture, write_report
@@ -52,13 +53,14 @@ def test_every_number_of_every_row_is_on_the_page(any_study: StudyResults, tmp_p
         lines = page.sections[section].tables[0][1:] if section in page.sections else []
         rows = [row for row in any_study.rows if row.family == family]
         expected = {(r.modality, r.roi, number(r.mean)) for r in rows}
-        assert {(line[0], line[1], line[5]) for line in lines} == expected
+        place = page.sections[section].tables[0][0].index("c-index") if lines else 0
+        assert {(line[0], line[1], line[place]) for line in lines} == expected
         for row in (r for r in rows if r.se is not None):
             (line,) = [line for line in lines if (line[0], line[1]) == (row.modality, row.roi)]
             tests = [p_value(row.p), p_value(row.p_corrected)]
-            assert line[6:10] == [number(row.se), interval(row.ci_lower, row.ci_upper), *tests]
+            assert line[place + 1 : place + 5] == [number(row.se), interval(row.ci_lower, row.ci_upper), *tests]
             if any_study.synthetic:
-                assert line[10] == number(row.true_mean)
+                assert line[place + 5] == number(row.true_mean)
 
 
 def test_tables_are_sorted_by_c_index_and_compare_families(synthetic_demo: StudyResults, tmp_path: Path) -> None:
@@ -248,7 +250,50 @@ def test_a_study_without_any_c_index_says_so(clinical_only: StudyResults, tmp_pa
     rows = [row.model_copy(update=empty) for row in clinical_only.rows]
     page = page_of(clinical_only.model_copy(update={"rows": rows}), tmp_path)
     assert "no row has a c-index" in page.sections["top"].text
-    assert [line[4] for line in page.sections["table3"].tables[0][1:]] == ["– (no comparable pairs)"] * 2
+    heads, *lines = page.sections["table3"].tables[0]
+    assert [line[heads.index("c-index")] for line in lines] == ["– (no comparable pairs)"] * 2
+
+
+def test_columns_and_lines_without_a_word_are_left_out(
+    clinical_only: StudyResults, whole_study: StudyResults, tmp_path: Path
+) -> None:
+    page = page_of(clinical_only, tmp_path)
+    assert page.sections["table3"].tables[0][0][:3] == ["Sees", "Row", "c-index"]
+    splits = Splits(
+        kind="stratified", column=None, tested=65, train_n=[52] * 5, train_events=[38] * 5, test=[""] * 5
+    )
+    folds = page_of(clinical_only.model_copy(update={"splits": splits}), tmp_path).sections["folds"].tables[0]
+    assert "Held out" not in {line[0] for line in folds}
+    heads = page_of(whole_study, tmp_path).sections["table3"].tables[0][0]
+    assert heads[2:4] == ["Model", "Chosen here"]
+
+
+def test_the_headline_says_how_its_rows_were_chosen(synthetic_demo: StudyResults, tmp_path: Path) -> None:
+    top = page_of(synthetic_demo, tmp_path).sections["top"].bare_text
+    assert labels.BEST_OF_MANY in top
+    assert "±" in top
+
+
+def one_split(results: StudyResults) -> StudyResults:
+    """One split by time: no standard error, patients who never test."""
+    none = dict.fromkeys(("se", "p", "p_two_sided", "p_corrected", "p_adjusted"))
+    rows = [
+        row.model_copy(update={**none, "c_index": row.c_index[:1], "mean": row.c_index[0]}) for row in results.rows
+    ]
+    splits = Splits(kind="temporal", column="year", tested=35, train_n=[30], train_events=[25], test=["2020"])
+    folds = [FoldSummary(n=35, events=18)]
+    return results.model_copy(update={"rows": rows, "splits": splits, "folds": folds})
+
+
+def test_one_split_is_no_cross_validation(clinical_only: StudyResults, tmp_path: Path) -> None:
+    page = page_of(one_split(clinical_only), tmp_path)
+    top = page.sections["top"].bare_text
+    assert "On one split by time (35 patients with 18 events tested, PFS), the best clinical row" in top
+    assert "cross-validation" not in top
+    assert "95 % CI" in top
+    text = page.sections["methods"].bare_text
+    assert "on the same test patients" in text
+    assert "standard error over folds" not in page.sections["c-index"].text
 
 
 def test_hostile_text_stays_text(synthetic_demo: StudyResults, picture: Picture, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from engram.evaluation.audit_records import NOT_AUDITED, Audit
 from engram.evaluation.results import StudyResults
 from engram.report.audit_section import ANOTHER
 from engram.report.consistency import check_results
+from engram.report.labels import REVERSE, REVERSE_MEANING
 from engram.report.methods import methods
 from engram.report.page import write_report
 from engram.report.tables import all_tables
@@ -48,13 +49,60 @@ def test_each_analysis_is_a_table_as_saved(whole_study: StudyResults, tmp_path: 
         "160",
         "20",
         "0.650",
+        "0.653",
         "-0.003",
         "0.004",
     ]
+    assert missingness[0][6] == "Main, same patients"
+    assert missingness[1][5:8] == ["0.650", "0.650", "\u2013"]
     assert missingness[4][-1] == "not run: fold 2 has no event left"
     assert variables[1:] == [["iss", "58", "25.6 %", "78.0 %", "68.0 %"]]
     assert "it is no standard error of the c-index" in section.text
     assert all((tmp_path / "tables" / f"{name}.csv").is_file() for name in PARTS)
+
+
+def test_fewer_repeats_than_asked_for_say_so(whole_study: StudyResults, tmp_path: Path) -> None:
+    fewer = splits_of(whole_study, repeats=10)
+    assert "10 repeats were asked for, and there are fewer (3, the main" in " ".join(methods(fewer))
+    once = [
+        one.model_copy(update={"means": one.means[:1], "c_index": one.c_index[:1], "mean": one.means[0]})
+        for one in fewer.repeated
+    ]
+    text = " ".join(methods(fewer.model_copy(update={"repeated": once})))
+    assert "there are fewer (the main analysis alone)" in text
+    assert "1 times" not in text
+    assert "were asked for" in page_of(fewer, tmp_path).sections["sensitivity"].text
+    same = splits_of(whole_study, repeats=3)
+    assert "were asked for" not in " ".join(methods(same))
+
+
+def test_the_smallest_p_of_permutations_is_told(whole_study: StudyResults) -> None:
+    notes = " ".join(all_tables(whole_study)["permutation_null"].notes)
+    assert "200 permutations allow is 1 / 201 = 0.005" in notes
+    assert "coarse" not in notes
+    few = [one.model_copy(update={"permutations": 20}) for one in whole_study.permutation_null]
+    notes = " ".join(all_tables(whole_study.model_copy(update={"permutation_null": few}))["permutation_null"].notes)
+    assert "1 / 21 = 0.048" in notes
+    assert "p is coarse" in notes
+
+
+def test_few_who_lack_a_covariate_say_nothing_of_why(whole_study: StudyResults) -> None:
+    def notes(missing: int) -> str:
+        one = whole_study.missing_variables[0].model_copy(update={"missing": missing})
+        results = whole_study.model_copy(update={"missing_variables": [one]})
+        return " ".join(all_tables(results)["missing_variables"].notes)
+
+    assert "may not be missing completely at random" in notes(11)
+    assert "completely at random" not in notes(10)
+    assert "10 patients or fewer" in notes(10)
+
+
+def test_the_section_is_named_after_what_is_there(whole_study: StudyResults, tmp_path: Path) -> None:
+    section = page_of(whole_study, tmp_path).sections["sensitivity"]
+    assert section.headings[0] == "Other splits, no signal, missing values"
+    nothing: dict[str, Any] = {"repeated": [], "repeated_comparisons": [], "permutation_null": []}
+    section = page_of(whole_study.model_copy(update=nothing), tmp_path).sections["sensitivity"]
+    assert section.headings[0] == "Missing values"
 
 
 def test_results_without_them_have_no_section(
@@ -74,6 +122,23 @@ def test_the_stage_is_a_benchmark_of_its_own(whole_study: StudyResults, tmp_path
     assert "What images add to the stage alone (iss)" in section.text
     assert section.tables[1][1] == ["PET, spine_dilated", "9.10", "0.003", "0.020", "41.0 %"]
     assert "a Cox model of iss alone" in section.text
+
+
+def test_a_risk_in_reverse_is_no_new_information(whole_study: StudyResults, tmp_path: Path) -> None:
+    first, *others = whole_study.incremental_value
+    turned = first.model_copy(update={"coefficient": -0.4, "p": None, "p_adjusted": None, "new_information": None})
+    page = page_of(whole_study.model_copy(update={"incremental_value": [turned, *others]}), tmp_path)
+    lines = page.sections["clinical-model"].tables[0]
+    assert lines[1] == [first.row, "4.50", REVERSE]
+    assert REVERSE_MEANING in page.sections["clinical-model"].text
+    assert REVERSE_MEANING not in page_of(whole_study, tmp_path).sections["clinical-model"].text
+
+
+def test_the_table_of_the_stage_needs_no_other_beside_it(whole_study: StudyResults, tmp_path: Path) -> None:
+    alone = whole_study.model_copy(update={"incremental_value": []})
+    text = page_of(alone, tmp_path).sections["clinical-model"].text
+    assert "as above" not in text
+    assert "a Cox model of iss alone, which is fitted on these very patients" in text
 
 
 def splits_of(results: StudyResults, **changes: Any) -> StudyResults:

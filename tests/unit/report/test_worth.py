@@ -23,8 +23,19 @@ def judged(results: StudyResults, **changes: Any) -> Any:
 
 
 def with_events(results: StudyResults, events: int) -> StudyResults:
-    cohort = results.cohort.model_copy(update={"events": events, "censored": results.cohort.n - events})
-    return results.model_copy(update={"cohort": cohort})
+    """So many events among the patients who test."""
+    first, *others = (fold.model_copy(update={"events": 10}) for fold in results.folds)
+    first = first.model_copy(update={"events": events - 10 * len(others)})
+    return results.model_copy(update={"folds": [first, *others]})
+
+
+def clinical_at(results: StudyResults, name: str, mean: float) -> StudyResults:
+    """The same study, one of its rows with another c-index."""
+    rows = [
+        row.model_copy(update={"mean": mean, "c_index": [mean] * len(row.c_index)}) if row.name == name else row
+        for row in results.rows
+    ]
+    return results.model_copy(update={"rows": rows})
 
 
 def test_yes_needs_the_interval_and_the_adjusted_p(whole_study: StudyResults) -> None:
@@ -56,6 +67,55 @@ def test_few_events_tell_nothing_whatever_the_p(whole_study: StudyResults) -> No
     few = judged(with_events(whole_study, FEW_EVENTS - 1), p_adjusted=1e-6)
     assert (few.verdict, few.title) == ("few", "This study cannot tell: 99 events.")
     assert judged(with_events(whole_study, FEW_EVENTS), p_adjusted=1e-6).verdict == "yes"
+
+
+def test_a_weak_reference_is_no_yes(whole_study: StudyResults) -> None:
+    found = judged(clinical_at(whole_study, "Clinical, ridge Cox", 0.9), lower=-0.02, p_adjusted=0.01)
+    assert found.verdict == "weak reference"
+    assert found.title == "Better than the same model without images, but not than \u201cClinical, ridge Cox\u201d."
+    assert "that they are worth it is not shown" in found.sentences[0]
+    assert "The best clinical row is \u201cClinical, ridge Cox\u201d: c-index 0.900" in found.sentences[2]
+    assert found.below >= {one.row for one in found.declared}
+    assert "*: another row of covariates alone" in caption(found)
+    drawn = texts(draw_worth(found).svg)
+    assert drawn.count("against Clinical, DeepSurv") == len(found.declared)
+    assert all(f"{one.row} *" in drawn for one in found.declared)
+
+
+def test_the_best_clinical_row_is_named_where_the_reference_is_another(whole_study: StudyResults) -> None:
+    rows = {row.name: row for row in whole_study.rows}
+    best = (rows["Clinical, DeepSurv"].mean or 0.0) + 0.001
+    found = judged(clinical_at(whole_study, "Clinical, ridge Cox", best), lower=-0.02, p_adjusted=0.01)
+    assert (found.verdict, found.title) == ("yes", "Yes, by this study, against the same model without images.")
+    assert f"“Clinical, ridge Cox”: c-index {best:.3f}" in found.sentences[2]
+    assert "no test" in found.sentences[2]
+
+
+def test_rows_that_a_clinical_one_beats_stand_last(whole_study: StudyResults) -> None:
+    middle = sorted(row.mean or 0.0 for row in whole_study.rows if row.family == "multimodal")[4]
+    found = judged(clinical_at(whole_study, "Clinical, ridge Cox", middle), lower=-0.02, p_adjusted=0.01)
+    marks = [one.row in found.below for one in found.declared]
+    assert marks == sorted(marks)
+    assert any(marks)
+    assert not all(marks)
+    assert found.verdict == "yes"
+
+
+def test_without_intervals_none_are_spoken_of(whole_study: StudyResults) -> None:
+    compared = [one.model_copy(update={"ci_lower": None, "ci_upper": None}) for one in whole_study.comparisons]
+    found = worth(whole_study.model_copy(update={"comparisons": compared}))
+    assert found is not None
+    assert "Lines" not in caption(found)
+    assert not [text for text in texts(draw_worth(found).svg) if "95 % CI" in text]
+    whole = worth(whole_study)
+    assert whole is not None
+    assert [text for text in texts(draw_worth(whole).svg) if "95 % CI" in text]
+
+
+def test_only_events_that_test_count(whole_study: StudyResults) -> None:
+    window = whole_study.folds[0].model_copy(update={"n": 35, "events": 18})
+    few = judged(whole_study.model_copy(update={"folds": [window]}), p_adjusted=1e-6)
+    assert (few.verdict, few.title) == ("few", "This study cannot tell: 18 events.")
 
 
 def test_untrained_weights_tell_nothing(whole_study: StudyResults) -> None:

@@ -49,10 +49,11 @@ def draw_forest(results: StudyResults) -> Drawing:
         _draw_frame(axes, results.rows, len(lines))
         for y, line in enumerate(lines):
             _draw_line(axes, y, line, left_in, known)
-        _draw_heads(axes, known)
+        error = any(row.se is not None for row in results.rows)
+        _draw_heads(axes, known, error)
         axes.legend(
-            handles=_legend(known), loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize=8,
-            borderaxespad=0.3, handletextpad=0.4, columnspacing=1.4,
+            handles=_legend(known, error), loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False,
+            fontsize=8, borderaxespad=0.3, handletextpad=0.4, columnspacing=1.4,
         )  # fmt: skip
         if untrained:
             figure.text(
@@ -130,17 +131,18 @@ def _draw_row(axes: Axes, y: int, row: RowResult, mean: float) -> None:
         axes.plot([row.true_mean], [y], "D", markersize=5.5, markerfacecolor="white", markeredgecolor=INK, zorder=5)
 
 
-def _draw_heads(axes: Axes, known: bool) -> None:
+def _draw_heads(axes: Axes, known: bool, error: bool) -> None:
     place: dict[str, Any] = {"va": "center_baseline", "transform": axes.get_yaxis_transform()}
     place |= {"color": QUIET, "fontsize": 8}
-    axes.text(1 + _MEAN_IN / _width_in(axes), 0, "mean ± SE", **place)
+    axes.text(1 + _MEAN_IN / _width_in(axes), 0, "mean ± SE" if error else "mean", **place)
     if known:
         axes.text(1 + _TRUE_IN / _width_in(axes), 0, "true c", ha="right", **place)
 
 
-def _legend(known: bool) -> list[Line2D]:
+def _legend(known: bool, error: bool) -> list[Line2D]:
     fold = Line2D([], [], marker="o", linestyle="", color=QUIET, alpha=0.5, markersize=4, label="one test fold")
-    mean = Line2D([], [], marker="s", color=QUIET, linewidth=2.2, markersize=6, label="mean ± SE over folds")
+    named = "mean ± SE over folds" if error else "mean"
+    mean = Line2D([], [], marker="s", color=QUIET, linewidth=2.2, markersize=6, label=named)
     truth = Line2D(
         [], [], marker="D", linestyle="", markersize=5.5, markerfacecolor="white", markeredgecolor=INK,
         color=HAIRLINE, label="true c",

@@ -58,8 +58,8 @@ def _draw_frame(axes: Axes, groups: RiskGroups, endpoint: str) -> None:
     axes.spines[["right", "top"]].set_visible(False)
     axes.grid(axis="y", color="#eceef0", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.set_xlabel("Months")
-    axes.set_ylabel(f"Probability without event ({endpoint})")
+    axes.set_xlabel(f"Months ({endpoint})")
+    axes.set_ylabel("Probability without event")
 
 
 def _draw_curve(axes: Axes, curve: Curve, index: int, *, band: bool) -> None:

@@ -25,7 +25,7 @@ from engram.report.figures.svg import (
 from engram.report.formats import number, p_value, signed
 from engram.report.worth import Worth
 
-_ROW_IN, _TOP_IN, _AXIS_IN, _BELOW_IN = 0.27, 0.42, 0.55, 1.15
+_ROW_IN, _TOP_IN, _AXIS_IN, _BELOW_IN = 0.36, 0.42, 0.55, 1.15
 _RIGHT_IN, _LEFT_MOST_IN = 1.75, 2.9
 _CHARACTER_IN = 0.069
 _MOST = 12  # lines: the others are in the table of comparisons
@@ -41,10 +41,10 @@ def draw_worth(found: Worth) -> Drawing:
     height_in = top_in + len(shown) * _ROW_IN + _AXIS_IN + _BELOW_IN * bool(below)
     with house_style("worth"):
         figure = blank_figure(height_in)
-        left_in = min(_LEFT_MOST_IN, 0.25 + _CHARACTER_IN * max(len(_short(one.row)) for one in shown))
+        left_in = min(_LEFT_MOST_IN, 0.25 + _CHARACTER_IN * max(map(len, _lines(shown, found.below))))
         size = (1 - (left_in + _RIGHT_IN) / WIDTH_IN, len(shown) * _ROW_IN / height_in)
         axes = figure.add_axes((left_in / WIDTH_IN, 1 - (top_in / height_in + size[1]), *size))
-        _draw_differences(axes, shown, found.comparison, left_in)
+        _draw_differences(axes, shown, found, left_in)
         for i, (title, values, share) in enumerate(below):
             place = ((0.25 + i * 2.45) / WIDTH_IN, 0.42 / height_in, 2.0 / WIDTH_IN, 0.34 / height_in)
             _draw_pair(figure.add_axes(place), title, values, share=share)
@@ -57,25 +57,41 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
-def _draw_differences(axes: Axes, shown: Sequence[Comparison], chosen: Comparison, left_in: float) -> None:
+def _lines(shown: Sequence[Comparison], below: frozenset[str]) -> list[str]:
+    """All that stands left of the axis: names of rows, marked where their reference is weak, and of references."""
+    return [line for one in shown for line in (_row_name(one, below), _against(one))]
+
+
+def _row_name(one: Comparison, below: frozenset[str]) -> str:
+    return f"{_short(one.row)}{' *' * (one.row in below)}"
+
+
+def _against(one: Comparison) -> str:
+    return f"against {_short(one.other)}"
+
+
+def _draw_differences(axes: Axes, shown: Sequence[Comparison], found: Worth, left_in: float) -> None:
     width_in = WIDTH_IN - left_in - _RIGHT_IN
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.set_xlim(*_limits(shown))
     axes.set_yticks([])
     axes.spines[["left", "right", "top"]].set_visible(False)
     axes.axvline(0, color=INK, linewidth=1.0)
-    axes.set_xlabel("c-index with images minus c-index of the covariates alone (95 % CI)")
+    limits = any(one.ci_lower is not None for one in shown)
+    axes.set_xlabel(f"c-index with images minus c-index of the covariates alone{' (95 % CI)' * limits}")
     place: dict[str, Any] = {"va": "center_baseline", "transform": axes.get_yaxis_transform()}
-    axes.text(1 + 0.12 / width_in, -0.95, "difference", color=QUIET, fontsize=8, **place)
-    axes.text(1 + 1.68 / width_in, -0.95, "p, Holm", color=QUIET, fontsize=8, ha="right", **place)
-    axes.text(0.0, -0.95, "← worse with images", color=QUIET, fontsize=8, **place)
-    axes.text(1.0, -0.95, "better →", color=QUIET, fontsize=8, ha="right", **place)
+    axes.text(1 + 0.12 / width_in, -0.85, "difference", color=QUIET, fontsize=8, **place)
+    axes.text(1 + 1.68 / width_in, -0.85, "p, Holm", color=QUIET, fontsize=8, ha="right", **place)
+    axes.text(0.0, -0.85, "← worse with images", color=QUIET, fontsize=8, **place)
+    axes.text(1.0, -0.85, "better →", color=QUIET, fontsize=8, ha="right", **place)
     for y, one in enumerate(shown):
-        weight = "bold" if one is chosen else "normal"
-        axes.text((0.1 - left_in) / width_in, y, _short(one.row), weight=weight, **place)
+        weight = "bold" if one is found.comparison else "normal"
+        left = (0.1 - left_in) / width_in
+        axes.text(left, y - 0.2, _row_name(one, found.below), weight=weight, **place)
+        axes.text(left, y + 0.22, _against(one), color=QUIET, fontsize=7.5, **place)
         axes.text(1 + 0.12 / width_in, y, signed(one.difference), weight=weight, **place)
         axes.text(1 + 1.68 / width_in, y, p_value(one.p_adjusted), weight=weight, ha="right", **place)
-        _draw_difference(axes, y, one, bold=one is chosen)
+        _draw_difference(axes, y, one, bold=one is found.comparison)
 
 
 def _draw_difference(axes: Axes, y: int, one: Comparison, *, bold: bool) -> None:
