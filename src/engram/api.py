@@ -143,11 +143,11 @@ def evaluate(
     default the covariates (by DeepSurv, too, where there are maps), each embedding, and each beside the covariates.
     protocol: 'nested' tunes inside each training part, 'fixed' takes the settings of `training`, 'paper' tunes on
     the test folds, which is optimistic; several are run beside each other. evaluation, sensitivity, tuning,
-    training: fields of these sections of the study file (docs/study-file.md), such as evaluation={"folds": 3}; seed and
-    protocols are arguments instead. name, endpoint, source: for the report. truth: true log-hazards of a synthetic
-    cohort, columns clinical, imaging, total. workers: 1 works in this process; more start others, and a script must
-    then be guarded by `if __name__ == "__main__"`. No number depends on it. cache: a folder where finished work is
-    kept, so that the same call goes on from there; by default none is.
+    training: fields of these sections of the study file (docs/study-file.md), such as evaluation={"folds": 3}; seed
+    and protocols are arguments instead. name, endpoint, source: for the report. truth: true log-hazards of a
+    synthetic cohort, columns clinical, imaging, total. workers: 1 works in this process; more start others, and a
+    script must then be guarded by `if __name__ == "__main__"`. No number depends on it. cache: a folder where
+    finished work is kept, so that the same call goes on from there; by default none is.
     Raises ConfigError, CohortError, PatientError.
     """
     specs = specs_of(rows, table.features)
