@@ -130,6 +130,10 @@ def test_the_report_is_one_file_that_names_nobody(results, tmp_path):
     assert "mine + clinical" in page
     assert "numbers that were given for each patient" in page
     assert "not verified" not in page
+    assert "Are the embeddings worth it over clinical?" in page
+    assert "with embeddings minus c-index" in page
+    text = re.sub(r"<style.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL)
+    assert not re.findall(r".{0,40}(?:images|[Ii]mage-only|[Ii]mage [+]|[Ii]maging).{0,20}", text)
     assert "secret" not in page
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["page.html"]
     saved = results.save(tmp_path / "all")

@@ -7,6 +7,7 @@ from typing import Final
 from engram.evaluation.results import EncoderProvenance, Provenance, RowResult, StudyResults
 from engram.report import labels
 from engram.report.formats import joined
+from engram.report.wording import said
 from engram.table import MAP_READOUTS, PET_NUMBERS, RADIOMICS
 
 _Settings = dict[str, str | int | float | bool | list[int]]
@@ -43,7 +44,11 @@ def models(results: StudyResults) -> str:
     rows = labels.were_run(results.rows)
     settings = results.provenance.training
     survivals = sorted({row.survival for row in rows} - {"-"})
-    sentences = [*_heads(rows, settings), *_baselines(rows, results.provenance), *_fusions(rows)]
+    sentences = [
+        *(said(text, rows) for text in _heads(rows, settings)),
+        *_baselines(rows, results.provenance),
+        *_fusions(rows),
+    ]
     if survivals:
         sentences.append(f"Log-risk was modelled by {joined(survivals)}; a higher risk is worse.")
     if "DeepSurv" in survivals:

@@ -9,6 +9,7 @@ from engram.evaluation.results import ColumnTest, EncoderProvenance, RowResult, 
 from engram.report import labels, shown
 from engram.report.formats import joined, number
 from engram.report.shown import Shown
+from engram.report.wording import said
 from engram.report.worth import worth
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -54,7 +55,7 @@ def lines(results: StudyResults) -> list[str]:
     chosen = any(labels.best(results.rows, family) is not None for family in labels.FAMILIES)
     warnings = [f"{banner.title}: {banner.text}" for banner in banners(results)]
     found = worth(results)
-    verdict = [] if found is None else [f"Is imaging worth it over clinical? {found.title}"]
+    verdict = [] if found is None else [f"{said('Is imaging worth it over clinical?', results.rows)} {found.title}"]
     return [summary(results), *verdict, *[labels.BEST_OF_MANY] * chosen, *warnings]
 
 
@@ -71,7 +72,8 @@ def _best(row: RowResult, results: StudyResults) -> str:
     mean = f"c{_NO_BREAK}={_NO_BREAK}{number(row.mean)}"
     usable, folds = labels.usable_folds(row), len(row.c_index)
     partly = f" on {usable} of {folds} folds" if usable < folds else ""
-    return f"the best {_FAMILY_WORDS[row.family]} row ({row.name}{mark}) had {mean}{se}{truth}{partly}"
+    family = said(_FAMILY_WORDS[row.family], results.rows)
+    return f"the best {family} row ({row.name}{mark}) had {mean}{se}{truth}{partly}"
 
 
 def clinical_model(results: StudyResults) -> list[str]:
@@ -79,7 +81,7 @@ def clinical_model(results: StudyResults) -> list[str]:
     hazards. Empty where no row sees a covariate."""
     model = results.clinical_model
     if model is None:
-        return [labels.NO_CLINICAL_MODEL] * any(row.family != "image" for row in results.rows)
+        return [said(labels.NO_CLINICAL_MODEL, results.rows)] * any(row.family != "image" for row in results.rows)
     n, events = results.cohort.n, results.cohort.events
     enough = "no fewer than" if model.parameters <= model.parameters_allowed else "fewer than"
     return [

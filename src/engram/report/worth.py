@@ -9,6 +9,7 @@ from engram.evaluation.performance_records import RowPerformance
 from engram.evaluation.results import Comparison, IncrementalValue, RowResult, StudyResults
 from engram.report import labels
 from engram.report.formats import p_value, signed, signed_interval
+from engram.report.wording import said
 
 LEVEL: Final = 0.05
 # Below so many events even one fixed model cannot be judged (Collins, Ogundimu and Altman, Statistics in Medicine
@@ -35,7 +36,7 @@ class Worth:
 
     comparison: the one that the verdict names, of all `declared` ones: images added to clinical, largest difference
     first. before, after: the two rows beyond the c-index; added: what the risk of the image row alone adds to the
-    covariates; None where the results do not hold them.
+    covariates; None where the results do not hold them. seen: what beside covariates: "images" or "embeddings".
     """
 
     verdict: Verdict
@@ -47,6 +48,7 @@ class Worth:
     after: RowPerformance | None
     added: IncrementalValue | None
     untrained: bool
+    seen: str
 
 
 def worth(results: StudyResults) -> Worth | None:
@@ -62,12 +64,13 @@ def worth(results: StudyResults) -> Worth | None:
     untrained = labels.needs_untrained_label(results, [rows[one.row] for one in declared])
     optimistic = any(rows[name].protocol == "paper" for name in (chosen.row, chosen.other))
     verdict = _verdict(chosen, declared, results.cohort.events, untrained=untrained, optimistic=optimistic)
-    title, first = _words(verdict, chosen, results)
+    title, first = (said(text, results.rows) for text in _words(verdict, chosen, results))
     beyond = {} if results.performance is None else {row.row: row for row in results.performance.rows}
     before, after = beyond.get(chosen.other), beyond.get(chosen.row)
     added = _added(rows[chosen.row], results)
     sentences = (first, *_numbers(chosen, declared), *_net_benefit(chosen, results))
-    return Worth(verdict, title, sentences, chosen, tuple(declared), before, after, added, untrained)
+    seen = said("images", results.rows)
+    return Worth(verdict, title, sentences, chosen, tuple(declared), before, after, added, untrained, seen)
 
 
 def caption(found: Worth) -> str:
@@ -180,8 +183,9 @@ def _net_benefit(one: Comparison, results: StudyResults) -> list[str]:
         return []
     pairs = zip(curves[one.row], curves[one.other], strict=True)
     known = [a - b for a, b in pairs if a is not None and b is not None]
+    seen = said("images", results.rows)
     return [
-        f"Net benefit at {found.horizon_months:g} months is higher with images at {sum(d > 0 for d in known)} of "
+        f"Net benefit at {found.horizon_months:g} months is higher with {seen} at {sum(d > 0 for d in known)} of "
         f"{len(known)} thresholds (no test)."
     ]
 

@@ -44,7 +44,7 @@ def draw_worth(found: Worth) -> Drawing:
         left_in = min(_LEFT_MOST_IN, 0.25 + _CHARACTER_IN * max(len(_short(one.row)) for one in shown))
         size = (1 - (left_in + _RIGHT_IN) / WIDTH_IN, len(shown) * _ROW_IN / height_in)
         axes = figure.add_axes((left_in / WIDTH_IN, 1 - (top_in / height_in + size[1]), *size))
-        _draw_differences(axes, shown, found.comparison, left_in)
+        _draw_differences(axes, shown, found, left_in)
         for i, (title, values, share) in enumerate(below):
             place = ((0.25 + i * 2.45) / WIDTH_IN, 0.42 / height_in, 2.0 / WIDTH_IN, 0.34 / height_in)
             _draw_pair(figure.add_axes(place), title, values, share=share)
@@ -57,25 +57,25 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
-def _draw_differences(axes: Axes, shown: Sequence[Comparison], chosen: Comparison, left_in: float) -> None:
+def _draw_differences(axes: Axes, shown: Sequence[Comparison], found: Worth, left_in: float) -> None:
     width_in = WIDTH_IN - left_in - _RIGHT_IN
     axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.set_xlim(*_limits(shown))
     axes.set_yticks([])
     axes.spines[["left", "right", "top"]].set_visible(False)
     axes.axvline(0, color=INK, linewidth=1.0)
-    axes.set_xlabel("c-index with images minus c-index of the covariates alone (95 % CI)")
+    axes.set_xlabel(f"c-index with {found.seen} minus c-index of the covariates alone (95 % CI)")
     place: dict[str, Any] = {"va": "center_baseline", "transform": axes.get_yaxis_transform()}
     axes.text(1 + 0.12 / width_in, -0.95, "difference", color=QUIET, fontsize=8, **place)
     axes.text(1 + 1.68 / width_in, -0.95, "p, Holm", color=QUIET, fontsize=8, ha="right", **place)
-    axes.text(0.0, -0.95, "← worse with images", color=QUIET, fontsize=8, **place)
+    axes.text(0.0, -0.95, f"← worse with {found.seen}", color=QUIET, fontsize=8, **place)
     axes.text(1.0, -0.95, "better →", color=QUIET, fontsize=8, ha="right", **place)
     for y, one in enumerate(shown):
-        weight = "bold" if one is chosen else "normal"
+        weight = "bold" if one is found.comparison else "normal"
         axes.text((0.1 - left_in) / width_in, y, _short(one.row), weight=weight, **place)
         axes.text(1 + 0.12 / width_in, y, signed(one.difference), weight=weight, **place)
         axes.text(1 + 1.68 / width_in, y, p_value(one.p_adjusted), weight=weight, ha="right", **place)
-        _draw_difference(axes, y, one, bold=one is chosen)
+        _draw_difference(axes, y, one, bold=one is found.comparison)
 
 
 def _draw_difference(axes: Axes, y: int, one: Comparison, *, bold: bool) -> None:
