@@ -20,7 +20,7 @@ from engram.errors import ConfigError
 from engram.evaluation.audit_data import data_digest
 from engram.evaluation.covariates import checked_covariates
 from engram.evaluation.cross_validate import code_digest
-from engram.evaluation.results import CohortSummary, Flow, Provenance, StudyResults, save_results
+from engram.evaluation.results import CohortSummary, Comparison, Flow, Provenance, StudyResults, save_results
 from engram.evaluation.rows import NONE, RowSpec
 from engram.evaluation.study import Evaluation, evaluate_study
 from engram.evaluation.transport import features_digest, outcome_digest
@@ -48,7 +48,7 @@ _OF_ROW = (
 _MADE_HERE = ("seed", "protocols")  # arguments of `evaluate`, not fields of its sections
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
     """What was measured. study: everything, as results.json has it (docs/results.md).
 
@@ -58,6 +58,12 @@ class Results:
 
     study: StudyResults
     out_of_fold: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Each row with c-index, standard error and corrected p, and how much there is beside them."""
+        told = self.rows[["c_index", "se", "p_corrected"]].astype(float).round(3)
+        beside = f"{len(self.study.comparisons)} comparison(s), {len(self.warnings)} warning(s)"
+        return f"Results of '{self.study.study}'\n{told.to_string()}\n{beside}"
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -82,7 +88,8 @@ class Results:
     @property
     def comparisons(self) -> pd.DataFrame:
         """One line for each pair of rows that is compared, on the same folds: `Comparison` in docs/results.md."""
-        return pd.DataFrame([one.model_dump() for one in self.study.comparisons])
+        found = [one.model_dump() for one in self.study.comparisons]
+        return pd.DataFrame(found, columns=list(Comparison.model_fields))
 
     @property
     def warnings(self) -> list[str]:
@@ -135,16 +142,19 @@ def evaluate(
     """Cross-validate rows on identical folds, with all the statistics of a study.
 
     table: as of `StudyTable.from_arrays`. rows: `Row`, or texts such as "clinical", "mine", "mine + clinical"; by
-    default the covariates, each embedding, and each beside the covariates. protocol: 'nested' tunes inside each
-    training part, 'fixed' takes the settings of `training`, 'paper' tunes on the test folds, which is optimistic;
-    several are run beside each other. evaluation, sensitivity, tuning, training: fields of these sections of the
-    study file (docs/study-file.md), such as evaluation={"folds": 3}. name, endpoint, source: for the report. truth:
-    true log-hazards of a synthetic cohort, columns clinical, imaging, total. workers: 1 works in this process; more
-    start others, and a script must then be guarded by `if __name__ == "__main__"`. No number depends on it.
-    cache: a folder where finished work is kept, so that the same call goes on from there; by default none is.
+    default the covariates (by DeepSurv, too, where there are maps), each embedding, and each beside the covariates.
+    protocol: 'nested' tunes inside each training part, 'fixed' takes the settings of `training`, 'paper' tunes on
+    the test folds, which is optimistic; several are run beside each other. evaluation, sensitivity, tuning,
+    training: fields of these sections of the study file (docs/study-file.md), such as evaluation={"folds": 3}; seed
+    and protocols are arguments instead. name, endpoint, source: for the report. truth: true log-hazards of a
+    synthetic cohort, columns clinical, imaging, total. workers: 1 works in this process; more start others, and a
+    script must then be guarded by `if __name__ == "__main__"`. No number depends on it. cache: a folder where
+    finished work is kept, so that the same call goes on from there; by default none is.
     Raises ConfigError, CohortError, PatientError.
     """
     specs = specs_of(rows, table.features)
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise ConfigError(f"evaluate: workers is {workers!r}. Give a whole number, 1 or more.")
     protocols = (protocol,) if isinstance(protocol, str) else tuple(protocol)
     given = {"evaluation": evaluation, "sensitivity": sensitivity, "tuning": tuning, "training": training}
     sections = {kind: dict(fields) for kind, fields in given.items() if fields}
@@ -264,6 +274,7 @@ def _provenance(table: StudyTable, config: StudyConfig, specs: Sequence[RowSpec]
         protocol_digest=None,
         rois={},
         training=config.training.model_dump(mode="json"),
+        tuning=config.tuning.model_dump(mode="json"),
         max_missing=config.evaluation.max_missing,
         seed=config.evaluation.seed,
     )

@@ -9,13 +9,16 @@ from typing import get_args
 
 from engram.config_models import Family, FusionName, Head
 from engram.errors import ConfigError
+from engram.evaluation.preprocess import keys_of
 from engram.evaluation.rows import AVERAGING, DEEPSURV, FINAL, NONE, PCA, RIDGE_COX, SELECTION, RowSpec
+from engram.heads.averaging import SMALLEST_MAP
 from engram.table import MAP_READOUTS, OWN, RADIOMICS, EmbeddingKey, PatientFeatures
 
 CLINICAL = "clinical"
 MODELS = (RIDGE_COX, DEEPSURV)
 HEADS: tuple[str, ...] = get_args(Head)
 FUSIONS: tuple[str, ...] = get_args(FusionName)
+SMALLEST_MAPS = {AVERAGING: SMALLEST_MAP, "attention": 2}  # pixels either way; other heads read any map
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,12 @@ def specs_of(rows: Sequence[Row | str] | None, features: PatientFeatures) -> tup
     Raises ConfigError naming what is not there and what there is, and rows of one name.
     """
     known = named_embeddings(features)
-    wanted = _all_rows(known, clinical=bool(features.declared)) if rows is None else list(rows)
-    if isinstance(rows, str) or not wanted:
-        raise ConfigError(f"rows: expected a list of rows, such as ['clinical'], got {rows!r}.")
-    specs = [_spec(_parsed(row) if isinstance(row, str) else row, known, features) for row in wanted]
+    if not known and not features.declared:
+        raise ConfigError("the table is empty: give StudyTable.from_arrays covariates, embeddings, or both.")
+    wanted = _all_rows(known, clinical=bool(features.declared)) if rows is None else _listed(rows)
+    specs = [_spec(row, known, features) for row in wanted]
+    for spec in specs:
+        _check_sizes(spec, features)
     names = [spec.name for spec in specs]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
@@ -81,13 +86,36 @@ def specs_of(rows: Sequence[Row | str] | None, features: PatientFeatures) -> tup
 
 def named_embeddings(features: PatientFeatures) -> dict[str, EmbeddingKey]:
     """Every embedding of the table by its name in rows: the user's, or as 'PET spine volume'."""
-    return {key.modality if key.readout in OWN else " ".join(key): key for key in features.embeddings}
+    return {key.called: key for key in features.embeddings}
 
 
-def _all_rows(known: Mapping[str, EmbeddingKey], *, clinical: bool) -> list[Row | str]:
-    found: list[Row | str] = [Row((CLINICAL,))] if clinical else []
-    found += [Row((name,)) for name in known]
-    return found + ([Row((name, CLINICAL)) for name in known] if clinical else [])
+def _all_rows(known: Mapping[str, EmbeddingKey], *, clinical: bool) -> list[Row]:
+    """The covariates by each model that reads an embedding, so that what it adds to them is compared."""
+    maps = any(key.readout in MAP_READOUTS for key in known.values())
+    alone = [Row((CLINICAL,)), *[Row((CLINICAL,), model=DEEPSURV)] * maps]
+    found = [Row((name,)) for name in known]
+    return [*alone, *found, *(Row((name, CLINICAL)) for name in known)] if clinical else found
+
+
+def _listed(rows: object) -> list[Row]:
+    if isinstance(rows, str | Mapping) or not isinstance(rows, Iterable) or not (wanted := list(rows)):
+        raise ConfigError(f"rows: expected a list of rows, such as ['clinical'], got {rows!r}.")
+    strange = [row for row in wanted if not isinstance(row, str | Row)]
+    if strange:
+        raise ConfigError(f"rows: {strange[0]!r} is no row. Give a text, such as '{CLINICAL}', or an engram.Row.")
+    return [_parsed(row) if isinstance(row, str) else row for row in wanted]
+
+
+def _check_sizes(spec: RowSpec, features: PatientFeatures) -> None:
+    """Raises ConfigError naming an embedding whose maps are too small for the head."""
+    least = SMALLEST_MAPS.get(spec.head, 1)
+    for key in keys_of(spec) if spec.readout in MAP_READOUTS else ():
+        height, width = features.embeddings[key].shape[3:]
+        if min(height, width) < least:
+            raise ConfigError(
+                f"row '{spec.name}': maps of '{key.called}' have {height} x {width} pixels, and head '{spec.head}' "
+                f"needs {least} x {least}. Hand them over as vectors (n, p), or let ridge Cox read them."
+            )
 
 
 def _parsed(text: str) -> Row:
@@ -106,7 +134,7 @@ def _parsed(text: str) -> Row:
 
 
 def _spec(row: Row, known: Mapping[str, EmbeddingKey], features: PatientFeatures) -> RowSpec:
-    title = row.name or " + ".join(map(str, row.sees))
+    title = row.name or _title(row.sees)
     found = _seen(row, title, known, features)
     keys, clinical, only = found.keys, bool(found.covariates), found.only
     head, model = _model(row, title, keys)
@@ -124,13 +152,19 @@ def _spec(row: Row, known: Mapping[str, EmbeddingKey], features: PatientFeatures
     return RowSpec(name, family, origin, first.roi, first.readout, head, fusion, model, only)
 
 
+def _title(sees: object) -> str:
+    return " + ".join(map(str, sees)) if isinstance(sees, tuple | list) else str(sees)
+
+
 def _seen(row: Row, title: str, known: Mapping[str, EmbeddingKey], features: PatientFeatures) -> _Seen:
     """Embeddings are PET before CT, else in the order given."""
     names: dict[object, EmbeddingKey | None] = dict(known.items())
     names.update((key, key) for key in known.values())
     names.update(dict.fromkeys([CLINICAL, *features.declared] if features.declared else []))
-    strange = [] if isinstance(row.sees, str) else [one for one in row.sees if one not in names]
-    if strange or not row.sees or isinstance(row.sees, str):
+    several = isinstance(row.sees, tuple | list)
+    sees = row.sees if several else ()
+    strange = [one for one in sees if not isinstance(one, str | EmbeddingKey) or one not in names]
+    if strange or not sees:
         raise ConfigError(f"row '{title}': {_no_such(strange, names)}")
     if len(set(row.sees)) < len(row.sees):
         raise ConfigError(f"row '{title}': it sees one thing twice. Name each once.")

@@ -10,15 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from engram.arrays import (
-    checked_embedding,
-    checked_ids,
-    checked_outcome,
-    covariate_columns,
-    declared_covariates,
-    in_order_of_ids,
-    one_for_each,
-)
+from engram.array_covariates import covariate_columns, declared_covariates
+from engram.array_embeddings import MAP, VECTOR, checked_embedding
+from engram.array_leaks import check_covariates_tell_nothing, check_embedding_tells_nothing
+from engram.array_outcome import checked_outcome
+from engram.arrays import checked_groups, checked_ids, checked_order, in_order_of_ids
 from engram.config import Covariate
 from engram.config_embedding import ReadOutName
 from engram.errors import ConfigError
@@ -40,6 +36,8 @@ RADIOMICS: Final = "radiomics"  # IBSI features of a region, made by another too
 ENCODERS: Final = ("resnet50", "vit", "hiera")  # image encoders without a memory, pooled inside the region: vectors
 BASELINES: Final = (PET_NUMBERS, RADIOMICS, *ENCODERS)
 READOUTS: Final = (*MAP_READOUTS, *VECTOR_READOUTS, *BASELINES, OWN_VECTOR)
+# Where NaN has a meaning: the patient has no such region, or no such number.
+MAY_LACK: Final = ("regions", PET_NUMBERS, RADIOMICS)
 _NO_NAMES: Final = frozenset({"clinical", NOWHERE, *READOUTS})
 
 
@@ -49,6 +47,11 @@ class EmbeddingKey(NamedTuple):
     modality: str  # "PET" or "CT", or the name of an embedding of the user's
     roi: str
     readout: str = "final"  # one of READOUTS
+
+    @property
+    def called(self) -> str:
+        """Its name in rows: the user's, or as 'PET spine volume'."""
+        return self.modality if self.readout in OWN else " ".join(self)
 
 
 FloatArray = npt.NDArray[np.float32]
@@ -61,8 +64,8 @@ class PatientFeatures:
     ids: n patient ids, unique.
     covariates: (n, p) raw, un-imputed covariates; columns are named by the study file.
     embeddings: for each key, in the order of `ids`: float32 (n, entries, channels, height, width) for a map
-    read-out, (n, p) for a vector read-out (NaN: the patient has no such region, or number; `regions` and
-    `pet_numbers` only).
+    read-out, (n, p) for a vector read-out (NaN where the patient has no such region or number, in those of
+    MAY_LACK).
     declared: what each covariate is, where it was said together with the data; elsewhere the study file says it.
     """
 
@@ -147,37 +150,54 @@ class StudyTable:
         unit: str | None = None,
         kinds: Mapping[str, Covariate] | None = None,
         groups: Sequence[object] | None = None,
-        order: Sequence[float] | None = None,
+        order: Sequence[object] | None = None,
     ) -> StudyTable:
         """A table from what is in memory; everything in the order of `ids`.
 
         covariates: one row a patient, NaN or None where missing; kinds: what its columns are, see
-        `engram.arrays.declared_covariates`. outcome: a SurvivalOutcome, or a structured array (event, time) with
+        `engram.array_covariates`. outcome: a SurvivalOutcome, or a structured array (event, time) with
         `unit`; or give time (greater than zero), event (1 where it was observed) and unit (days, weeks, months or
         years). embeddings: by a name of yours or by an EmbeddingKey, numbers (n, p), or maps (n, h, w) or
-        (n, entries, channels, h, w); kept as float32. groups, order: for splits by site or time, see StudyTable.
+        (n, entries, channels, h, w); kept as float32. groups, order: for splits by site or time, see StudyTable;
+        order may be dates. A column that says exactly what the outcome says is refused.
         Raises ConfigError, or the PatientError of whoever has a value that cannot be used.
         """
         known = checked_ids(ids)
         frame = pd.DataFrame(index=range(len(known))) if covariates is None else covariates
         in_order_of_ids("covariates", frame, known)
         declared = declared_covariates(frame, kinds or {})
-        frame = covariate_columns(frame, declared)
+        frame = covariate_columns(frame, declared, known)
         found = dict(_named(name, array, known) for name, array in (embeddings or {}).items())
         what = checked_outcome(known, outcome, time=time, event=event, unit=unit)
-        sites = None if groups is None else one_for_each("groups", groups, known, str)
-        times = None if order is None else one_for_each("order", order, known, float)
+        check_covariates_tell_nothing(frame, declared, what)
+        for key, array in found.items():
+            check_embedding_tells_nothing(key.called, array, what)
+        sites = None if groups is None else checked_groups(groups, known)
+        times = None if order is None else checked_order(order, known)
         return cls(PatientFeatures(known, frame, found, declared), what, sites, times)
 
 
 def _named(name: str | EmbeddingKey, array: Any, ids: Sequence[str]) -> tuple[EmbeddingKey, FloatArray]:
     """An embedding under its key: the one given, or one of the user's own."""
     if isinstance(name, EmbeddingKey):
-        return name, np.asarray(array, dtype=np.float32)
-    if name != name.strip() or not name or name.lower() in _NO_NAMES or set(name) & set("+,."):
-        raise ConfigError(
-            f"embedding '{name}': not a name for it. Take one without '+', ',' and '.' that is none of "
-            f"{', '.join(sorted(_NO_NAMES))}."
-        )
+        return name, _of_key(name, array, ids)
+    if not isinstance(name, str) or name != name.strip() or not name or name.lower() in _NO_NAMES:
+        raise ConfigError(_no_name(name))
+    if set(name) & set("+,."):
+        raise ConfigError(_no_name(name))
     found = checked_embedding(name, array, ids)
     return EmbeddingKey(name, NOWHERE, OWN_MAP if found.ndim == 5 else OWN_VECTOR), found
+
+
+def _of_key(key: EmbeddingKey, array: Any, ids: Sequence[str]) -> FloatArray:
+    if key.readout not in READOUTS:
+        raise ConfigError(f"embedding {key}: unknown read-out; there are {', '.join(READOUTS)}.")
+    axes = MAP if key.readout in MAP_READOUTS else VECTOR
+    return checked_embedding(key.called, array, ids, axes=axes, may_lack=key.readout in MAY_LACK)
+
+
+def _no_name(name: object) -> str:
+    return (
+        f"embedding {name!r}: not a name for it. Take a text without '+', ',' and '.' that is none of "
+        f"{', '.join(sorted(_NO_NAMES))}, or an engram.table.EmbeddingKey."
+    )

@@ -14,6 +14,7 @@ import engram
 from engram import Row, StudyTable, evaluate
 from engram.api_rows import specs_of
 from engram.errors import CohortError, ConfigError
+from engram.evaluation.comparisons import pairs_of
 from engram.evaluation.preprocess import keys_of
 from engram.evaluation.results import load_results
 from engram.table import EmbeddingKey
@@ -45,6 +46,15 @@ def table():
     )
 
 
+def _nearly(table):
+    """The times, with the first two patients exchanged: the times themselves are refused."""
+    return table.outcome.time[[1, 0, *range(2, N)]]
+
+
+def _noise(table):
+    return table.features.covariates.astype(float)
+
+
 @pytest.fixture(scope="module")
 def results(table):
     return evaluate(table, ["clinical", "mine", "mine + clinical"], protocol="fixed", evaluation={"folds": 2})
@@ -65,11 +75,65 @@ def test_the_signal_is_found_where_it_is(results):
     assert any("fewer than 50" in text for text in results.warnings)
 
 
+def test_results_print_their_rows_in_short(results):
+    assert repr(results).splitlines()[0] == "Results of 'study'"
+    assert f"{results.rows.loc['mine', 'c_index']:.3f}" in repr(results)
+    assert "2 comparison(s), 1 warning(s)" in repr(results)
+    assert len(repr(results)) < 1000
+
+
+def test_the_settings_of_tuning_are_in_the_provenance(results):
+    assert results.study.provenance.tuning["protocols"] == ["fixed"]
+
+
+def test_no_comparison_is_a_frame_with_its_columns(table):
+    found = evaluate(table, ["mine"], protocol="fixed", evaluation={"folds": 2}).comparisons
+    assert len(found) == 0
+    assert {"row", "other", "p_corrected"} <= set(found.columns)
+
+
+def test_an_empty_table_is_called_so(table):
+    empty = StudyTable.from_arrays(table.features.ids, outcome=table.outcome)
+    with pytest.raises(ConfigError, match="the table is empty"):
+        evaluate(empty)
+
+
+@pytest.mark.parametrize(
+    ("row", "size", "least"), [("m", 1, 4), ("m", 3, 4), ("m, attention", 1, 2), ("m + clinical", 2, 4)]
+)
+def test_maps_too_small_for_a_head_are_refused_by_name(table, row, size, least):
+    maps = np.random.default_rng(0).normal(size=(N, 8, size))
+    small = StudyTable.from_arrays(table.features.ids, _noise(table), table.outcome, {"m": maps})
+    with pytest.raises(ConfigError, match=rf"maps of 'm' have 8 x {size} pixels, .*needs {least} x {least}"):
+        evaluate(small, [row], protocol="fixed")
+    specs_of(["m, ridge Cox", "m, flatten"], small.features)
+
+
+@pytest.mark.parametrize("shape", [(N, 3), (N, 4, 4)])
+def test_an_embedding_that_is_the_same_for_all_is_called_by_its_name(table, shape):
+    same = StudyTable.from_arrays(table.features.ids, outcome=table.outcome, embeddings={"mine": np.ones(shape)})
+    with pytest.raises(CohortError, match=r"embedding 'mine': none of .* Leave it out, or the rows") as refused:
+        evaluate(same, ["mine, ridge Cox"], protocol="fixed", evaluation={"folds": 2})
+    assert "readouts" not in str(refused.value)
+    assert "models." not in str(refused.value)
+
+
+def test_covariates_that_cannot_be_used_are_said_so_in_python_too(table):
+    same = pd.DataFrame({"x": np.full(N, 1.5)})
+    constant = StudyTable.from_arrays(table.features.ids, same, table.outcome)
+    with pytest.raises(CohortError, match=r"max_missing .evaluation., or leave out the rows"):
+        evaluate(constant, ["clinical"], protocol="fixed", evaluation={"folds": 2})
+
+
 def test_the_report_is_one_file_that_names_nobody(results, tmp_path):
     page = results.to_html(tmp_path / "deep" / "page.html").read_text()
     assert "mine + clinical" in page
     assert "numbers that were given for each patient" in page
     assert "not verified" not in page
+    assert "Are the embeddings worth it over clinical?" in page
+    assert "with embeddings minus c-index" in page
+    text = re.sub(r"<style.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL)
+    assert not re.findall(r".{0,40}(?:images|[Ii]mage-only|[Ii]mage [+]|[Ii]maging).{0,20}", text)
     assert "secret" not in page
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["page.html"]
     saved = results.save(tmp_path / "all")
@@ -112,7 +176,7 @@ def test_maps_train_a_network(table):
 
 def test_a_study_without_covariates(table):
     bare = StudyTable.from_arrays(
-        table.features.ids, outcome=table.outcome, embeddings={"v": table.outcome.time[:, None]}
+        table.features.ids, outcome=table.outcome, embeddings={"v": _nearly(table)[:, None]}
     )
     found = evaluate(bare, protocol="fixed", evaluation={"folds": 2})
     assert found.rows.loc["v", "c_index"] > 0.9
@@ -150,7 +214,7 @@ def test_rows_and_their_defaults(table, row, parts):
 
 def test_a_row_may_see_some_of_the_covariates(table, tmp_path):
     rng = np.random.default_rng(3)
-    given = pd.DataFrame({"good": -table.outcome.time, "noise": rng.normal(size=N), "mine": rng.normal(size=N)})
+    given = pd.DataFrame({"good": -_nearly(table), "noise": rng.normal(size=N), "mine": rng.normal(size=N)})
     with_more = StudyTable.from_arrays(table.features.ids, given, table.outcome, {"mine": rng.normal(size=(N, 2))})
     truth = pd.DataFrame(rng.normal(size=(N, 3)), columns=["clinical", "imaging", "total"])
     rows = ["good", "noise", "good + noise", "clinical"]
@@ -204,6 +268,11 @@ def test_radiomics_that_are_handed_over_are_chosen_from(table):
         ([Row(("clinical",), head="PCA")], "head 'PCA' does not go with covariates alone"),
         ([Row("mine")], "must be a tuple of names"),
         ([Row(())], "must be a tuple of names"),
+        ([Row(None)], "must be a tuple of names"),
+        ([Row((None,))], "sees 'None', which is not there"),
+        ([Row((["mine"],))], "which is not there"),
+        ([None], "rows: None is no row"),
+        (3, "expected a list of rows"),
     ],
 )
 def test_rows_that_cannot_be_are_refused_with_what_there_is(table, rows, said):
@@ -213,8 +282,21 @@ def test_rows_that_cannot_be_are_refused_with_what_there_is(table, rows, said):
 
 def test_without_rows_there_are_all(table):
     names = [spec.name for spec in specs_of(None, table.features)]
-    assert names[:3] == ["Clinical, ridge Cox", "mine", "yours"]
-    assert len(names) == 1 + 2 * 7
+    assert names[:3] == ["Clinical, ridge Cox", "Clinical, DeepSurv", "mine"]
+    assert len(names) == 2 + 2 * 7
+
+
+def test_what_each_embedding_adds_is_declared_by_default(table):
+    found = {
+        (specs[pair.row].name, specs[pair.other].name)
+        for specs in [specs_of(None, table.features)]
+        for pair in pairs_of(specs)
+        if pair.prespecified
+    }
+    assert {("mine + clinical", "Clinical, ridge Cox"), ("maps + clinical", "Clinical, DeepSurv")} <= found
+    assert len(found) == 7
+    features = StudyTable.from_arrays(table.features.ids, _noise(table), table.outcome, {"v": np.eye(N)}).features
+    assert [spec.name for spec in specs_of(None, features)] == ["Clinical, ridge Cox", "v", "v + clinical"]
 
 
 def test_splits_by_site_and_time(table):
@@ -252,6 +334,9 @@ def test_splits_by_site_and_time(table):
         ({"tuning": {"protocols": ("paper",)}}, "it is the argument `protocol`"),
         ({"protocol": "nests"}, "tuning.protocols.0: must be"),
         ({"training": {"dropout": 2}}, "training.dropout"),
+        ({"workers": 0}, "workers is 0. Give a whole number, 1 or more"),
+        ({"workers": 1.5}, "workers is 1.5"),
+        ({"workers": True}, "workers is True"),
     ],
 )
 def test_wrong_settings_are_named(table, given, said):

@@ -10,16 +10,15 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
+from engram.dates import date_of, years_of
 from engram.errors import ManifestError, Problem
+from engram.limits import LARGEST_NUMBER
 
 MISSING_MARKERS = frozenset({"", "na", "n/a", "nan", "null", "."})
-LARGEST_NUMBER = 1e12  # far beyond any laboratory value, far within float32
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _SAVE_AS_CSV = "Save the table as 'CSV UTF-8 (comma delimited)'."
 
 
@@ -53,23 +52,13 @@ def parse_number(text: str) -> float | None:
 
 def is_date(text: str) -> bool:
     """Whether a cell is a date written as 2019-03-31."""
-    return _date(text) is not None
+    return date_of(text) is not None
 
 
 def parse_when(text: str) -> float | None:
     """A number as it stands, or a date as 2019-03-31 in years (2019.24...); None where the text is neither."""
-    day = _date(text)
-    if day is None:
-        return parse_number(text)
-    first, after = date(day.year, 1, 1).toordinal(), date(day.year, 12, 31).toordinal() + 1
-    return day.year + (day.toordinal() - first) / (after - first)
-
-
-def _date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if _DATE.fullmatch(text) else None
-    except ValueError:  # the 31st of a month that has none
-        return None
+    day = date_of(text)
+    return parse_number(text) if day is None else years_of(day)
 
 
 def read_sheet(path: Path) -> Sheet:

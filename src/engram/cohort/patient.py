@@ -12,9 +12,8 @@ from engram.cohort.records import PatientFiles, PatientRecord, TrueHazard
 from engram.config import Covariate, StudyConfig
 from engram.config_models import Modality
 from engram.errors import ClinicalError, ImagingError, OutcomeError, PatientError
+from engram.limits import LONGEST_TIME_MONTHS
 from engram.outcome import MONTHS_PER_UNIT
-
-LONGEST_TIME_MONTHS = 1200.0  # a hundred years: beyond it the unit must be wrong
 
 _EVENTS = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
 

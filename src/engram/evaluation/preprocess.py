@@ -21,9 +21,14 @@ from engram.evaluation.selection import Selected
 from engram.evaluation.vectors import Components, Scaled, checked_vectors
 from engram.survival.inputs import ModelInputs
 from engram.survival.network import Design
-from engram.table import BASELINES, MAP_READOUTS, PET_NUMBERS, RADIOMICS, EmbeddingKey, PatientFeatures
+from engram.table import BASELINES, MAP_READOUTS, OWN, PET_NUMBERS, RADIOMICS, EmbeddingKey, PatientFeatures
 
 FloatArray = npt.NDArray[np.float32]
+
+_WITHOUT_COVARIATES = (  # for users of a study file and of Python alike
+    "Raise max_missing (evaluation), or leave out the rows that see these covariates; in a study file 'clinical' "
+    "and 'multimodal' of models.families, or models.stage."
+)
 
 
 def build_pipeline(spec: RowSpec, config: StudyConfig, *, seed: int, epochs: int | None = None) -> Pipeline:
@@ -137,13 +142,13 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
         if not self.kept_.any():
             raise CohortError(
                 f"no covariate is left for the {len(features)} training patients: {'; '.join(self.notes_)}. "
-                "Raise evaluation.max_missing, or leave out 'clinical' and 'multimodal' (models.families), or the "
-                "row of the stage alone (models.stage)."
+                f"{_WITHOUT_COVARIATES}"
             )
 
     def _fit_vectors(self, features: PatientFeatures, key: EmbeddingKey, y: Any) -> Components | Scaled | Selected:
         numbers = key.readout == PET_NUMBERS
-        name, vectors = f"{key.modality} {key.readout} of {key.roi}", self._vectors(features, key)
+        name = f"embedding '{key.called}'" if key.readout in OWN else f"{key.modality} {key.readout} of {key.roi}"
+        vectors = self._vectors(features, key)
         try:
             found: Components | Scaled | Selected
             if key.readout == RADIOMICS:
@@ -177,6 +182,8 @@ class Preprocess(BaseEstimator, TransformerMixin):  # type: ignore[misc]
 
 
 def _leave_out(key: EmbeddingKey) -> str:
+    if key.readout in OWN:
+        return "Leave it out, or the rows that see it."
     if key.readout in MAP_READOUTS:
         return f"Leave '{PCA}' out of models.heads and models.multimodal_heads."
     return (

@@ -10,16 +10,11 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from engram.errors import CohortError, ImagingError
-from engram.table import PET_NUMBERS, RADIOMICS, EmbeddingKey, PatientFeatures
+from engram.table import MAY_LACK, PET_NUMBERS, RADIOMICS, EmbeddingKey, PatientFeatures
 
 FloatArray = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-MAY_LACK = (
-    "regions",
-    PET_NUMBERS,
-    RADIOMICS,
-)  # where NaN has a meaning: the patient has no such region, or no such number
 _ROUNDING = 1e-6  # a spread below this share of a column's size is that of float32, not of patients
 _RANK = 1e-6  # of the first singular value: a direction below it holds rounding errors alone
 

@@ -10,6 +10,7 @@ from engram.report import labels, protocols
 from engram.report.formats import EN_DASH, interval, number, or_dash, p_value
 from engram.report.layout import Column, Table
 from engram.report.shown import Shown
+from engram.report.wording import said
 from engram.table import BASELINES
 
 _NOT_RUN = "not run:"
@@ -46,7 +47,7 @@ def comparison_table(results: StudyResults) -> Table:
     among = {row.name: many for row, many in chosen}
     lines = [
         (
-            labels.FAMILIES[row.family],
+            said(labels.FAMILIES[row.family], results.rows),
             row.name,
             labels.encoder_name(row, results.provenance),
             f"best of {among[row.name]}" if among[row.name] > 1 else EN_DASH,

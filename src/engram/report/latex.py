@@ -30,10 +30,10 @@ _POWER = re.compile(r"(\d\.\d+)e([+-]\d+)")
 _SIGNED = re.compile(r"[+-]\d[\d.]*")
 
 
-def to_latex(table: Table) -> str:
+def to_latex(table: Table, title: str | None = None) -> str:
     """A float with caption, label and footnotes. A number and its error become one column, as in the paper.
 
-    Raises KeyError for a table that is not one of `TITLES`.
+    title: the caption, instead of that of `TITLES`. Raises KeyError for a table that is not one of `TITLES`.
     """
     wide = len(_merged(table.columns)) > _WIDE
     kinds = "".join("l" if table.columns[places[0]].kind == "text" else "r" for places in _merged(table.columns))
@@ -45,7 +45,7 @@ def to_latex(table: Table) -> str:
     return "\n".join(
         [
             rf"% needs \usepackage{{booktabs{',graphicx' * wide}}}; read it with \input{{{table.name}}}",
-            r"\begin{table}[htbp]", r"\centering", rf"\caption{{{escape(TITLES[table.name])}}}",
+            r"\begin{table}[htbp]", r"\centering", rf"\caption{{{escape(title or TITLES[table.name])}}}",
             rf"\label{{tab:{table.name.replace('_', '-')}}}", *[r"\resizebox{\linewidth}{!}{%"] * wide, *body,
             *["}"] * wide, *_notes(notes), r"\end{table}", "",
         ]

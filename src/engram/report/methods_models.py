@@ -9,6 +9,7 @@ from engram.evaluation.results import EncoderProvenance, Provenance, RowResult, 
 from engram.report import labels
 from engram.report.formats import joined
 from engram.report.methods_tuning import tuned_ranges
+from engram.report.wording import said
 from engram.table import MAP_READOUTS, PET_NUMBERS, RADIOMICS
 
 _Settings = dict[str, str | int | float | bool | list[int]]
@@ -46,7 +47,11 @@ def models(results: StudyResults) -> str:
     settings = results.provenance.training
     survivals = sorted({row.survival for row in rows} - {"-"})
     tuned = tuned_ranges(results)
-    sentences = [*_heads(rows, settings, tuned), *_baselines(rows, results.provenance), *_fusions(rows)]
+    sentences = [
+        *(said(text, rows) for text in _heads(rows, settings, tuned)),
+        *_baselines(rows, results.provenance),
+        *_fusions(rows),
+    ]
     if survivals:
         sentences.append(f"Log-risk was modelled by {joined(survivals)}; a higher risk is worse.")
     if "DeepSurv" in survivals:

@@ -28,6 +28,7 @@ from engram.report.sensitivity_tables import SENSITIVITY_PARTS, sensitivity_titl
 from engram.report.spreadsheet import tuning_workbook
 from engram.report.tables import TABLE_NAMES, all_tables
 from engram.report.tuning_tables import gap_in_words, tuned_in_words
+from engram.report.wording import said
 from engram.report.worth import caption as worth_caption
 from engram.report.worth import worth
 
@@ -68,8 +69,11 @@ def _write_tables(results: StudyResults, tables: dict[str, Table], folder: Path)
     """Every table as CSV, those that papers print as LaTeX, and what tuning looked for and found as a workbook."""
     for name in (*TABLE_NAMES, CHECKS, PERMUTED):
         _write_or_remove(folder / f"{name}.csv", tables[name].to_csv() if name in tables else None)
-    for name in latex.TITLES:
-        _write_or_remove(folder / f"{name}.tex", latex.to_latex(tables[name]) if name in tables else None)
+    for name, title in latex.TITLES.items():
+        _write_or_remove(
+            folder / f"{name}.tex",
+            latex.to_latex(tables[name], said(title, results.rows)) if name in tables else None,
+        )
     _write_or_remove(folder / _WORKBOOK, tuning_workbook(results) if results.searches else None)
 
 
@@ -99,6 +103,7 @@ def _render(
         groups_untrained=groups is not None and groups_untrained(results, groups),
         labels=labels,
         clinical_model=prose.clinical_model(results),
+        said=lambda text: said(text, results.rows),
         contents=contents(
             {*tables, *figures},
             {
@@ -113,7 +118,7 @@ def _render(
         sensitivity_title=sensitivity_title(tables.keys()),
         splits=splits_in_words(results),
         worth=found,
-        worth_caption=worth_caption(found) if found else None,
+        worth_caption=said(worth_caption(found), results.rows) if found else None,
         tuned=[text for text in (gap_in_words(results), tuned_in_words(results)) if text],
         ablations=ablations(results),
         pictures=[embed(picture) for picture in pictures],

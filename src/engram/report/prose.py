@@ -10,6 +10,7 @@ from engram.report import labels, shown
 from engram.report.formats import interval, joined, number
 from engram.report.shown import Shown
 from engram.report.tested import where_tested
+from engram.report.wording import said
 from engram.report.worth import worth
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -57,7 +58,8 @@ def lines(results: StudyResults) -> list[str]:
     """What a terminal is told: the summary, the verdict on images, how rows were chosen, every warning."""
     warnings = [f"{banner.title}: {banner.text}" for banner in banners(results)]
     found = worth(results)
-    verdict = [] if found is None else [f"Is imaging worth it over clinical? {found.title}"]
+    title = said("Is imaging worth it over clinical?", results.rows)
+    verdict = [] if found is None else [f"{title} {found.title}"]
     return [summary(results), *verdict, *chosen(results), *warnings]
 
 
@@ -74,7 +76,8 @@ def _best(row: RowResult, results: StudyResults) -> str:
     mean = f"c{_NO_BREAK}={_NO_BREAK}{number(row.mean)}"
     usable, folds = labels.usable_folds(row), len(row.c_index)
     partly = f" on {usable} of {folds} folds" if usable < folds else ""
-    return f"the best {_FAMILY_WORDS[row.family]} row ({row.name}{mark}) had {mean}{se}{truth}{partly}"
+    family = said(_FAMILY_WORDS[row.family], results.rows)
+    return f"the best {family} row ({row.name}{mark}) had {mean}{se}{truth}{partly}"
 
 
 def _limits(row: RowResult) -> str:
@@ -87,7 +90,7 @@ def clinical_model(results: StudyResults) -> list[str]:
     hazards. Empty where no row sees a covariate."""
     model = results.clinical_model
     if model is None:
-        return [labels.NO_CLINICAL_MODEL] * any(row.family != "image" for row in results.rows)
+        return [said(labels.NO_CLINICAL_MODEL, results.rows)] * any(row.family != "image" for row in results.rows)
     n, events = results.cohort.n, results.cohort.events
     return [
         f"One Cox model of all covariates, fitted on all patients to describe them and used by no row, has "

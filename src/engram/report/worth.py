@@ -10,6 +10,7 @@ from engram.evaluation.performance_records import RowPerformance
 from engram.evaluation.results import Comparison, IncrementalValue, RowResult, StudyResults
 from engram.report import labels
 from engram.report.tested import tested
+from engram.report.wording import said
 from engram.report.worth_words import FEW_EVENTS, LEVEL, Verdict, Words
 
 _ABOVE: Final = (
@@ -40,7 +41,7 @@ class Worth:
     comparison: the one that the verdict names, of all `declared` ones: images added to clinical, first those whose
     row no clinical row beats, largest difference first. below: names of the other rows, whose reference is weak.
     before, after: the two rows beyond the c-index; added: what the risk of the image row alone adds to the
-    covariates; None where the results do not hold them.
+    covariates; None where the results do not hold them. seen: what beside covariates: "images" or "embeddings".
     """
 
     verdict: Verdict
@@ -53,6 +54,7 @@ class Worth:
     after: RowPerformance | None
     added: IncrementalValue | None
     untrained: bool
+    seen: str
 
 
 def worth(results: StudyResults) -> Worth | None:
@@ -74,8 +76,8 @@ def worth(results: StudyResults) -> Worth | None:
     beyond = {} if results.performance is None else {row.row: row for row in results.performance.rows}
     return Worth(
         verdict,
-        words.title(verdict),
-        words.sentences(verdict),
+        said(words.title(verdict), results.rows),
+        tuple(said(text, results.rows) for text in words.sentences(verdict)),
         chosen,
         tuple(declared),
         below,
@@ -83,6 +85,7 @@ def worth(results: StudyResults) -> Worth | None:
         beyond.get(chosen.row),
         _added(rows[chosen.row], results),
         untrained,
+        said("images", results.rows),
     )
 
 

@@ -24,6 +24,7 @@ from engram.report.figures.svg import (
     to_svg,
 )
 from engram.report.formats import number
+from engram.report.wording import said
 from engram.table import BASELINES
 
 _ROW_IN, _TOP_IN, _BOTTOM_IN = 0.27, 0.42, 0.5
@@ -69,7 +70,8 @@ def draw_forest(results: StudyResults) -> Drawing:
 def _lines(rows: Sequence[RowResult]) -> list[_Line]:
     lines: list[_Line] = []
     run = labels.were_run(rows)
-    for family, title in labels.FAMILIES.items():
+    for family, words in labels.FAMILIES.items():
+        title = said(words, rows)
         of_family = [row for row in run if row.family == family]
         baselines = [row for row in of_family if row.readout in BASELINES]
         others = labels.by_c_index(row for row in of_family if row.readout not in BASELINES)

@@ -78,11 +78,11 @@ def _draw_differences(axes: Axes, shown: Sequence[Comparison], found: Worth, lef
     axes.spines[["left", "right", "top"]].set_visible(False)
     axes.axvline(0, color=INK, linewidth=1.0)
     limits = any(one.ci_lower is not None for one in shown)
-    axes.set_xlabel(f"c-index with images minus c-index of the covariates alone{' (95 % CI)' * limits}")
+    axes.set_xlabel(f"c-index with {found.seen} minus c-index of the covariates alone{' (95 % CI)' * limits}")
     place: dict[str, Any] = {"va": "center_baseline", "transform": axes.get_yaxis_transform()}
     axes.text(1 + 0.12 / width_in, -0.85, "difference", color=QUIET, fontsize=8, **place)
     axes.text(1 + 1.68 / width_in, -0.85, "p, Holm", color=QUIET, fontsize=8, ha="right", **place)
-    axes.text(0.0, -0.85, "← worse with images", color=QUIET, fontsize=8, **place)
+    axes.text(0.0, -0.85, f"← worse with {found.seen}", color=QUIET, fontsize=8, **place)
     axes.text(1.0, -0.85, "better →", color=QUIET, fontsize=8, ha="right", **place)
     for y, one in enumerate(shown):
         weight = "bold" if one is found.comparison else "normal"
