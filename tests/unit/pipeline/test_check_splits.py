@@ -31,11 +31,11 @@ def config(folder: Path, evaluation: dict[str, Any], sites: list[str]) -> StudyC
 def test_a_site_that_cannot_be_tested_on_is_named_by_check(tmp_path: Path) -> None:
     grouped = {"splits": "grouped", "group": "site", "folds": 3}
     with pytest.raises(CohortError, match=r"tests on 1 patient.*\(site 'Wien'\): too few") as refused:
-        check(config(tmp_path, grouped, ["Graz"] * 6 + ["Linz"] * 5 + ["Wien"]), workers=0, console=Silent())
+        check(config(tmp_path, grouped, ["Graz"] * 6 + ["Ulm"] * 5 + ["Wien"]), workers=0, console=Silent())
     assert "first_window" not in str(refused.value)
     assert "join small sites" in str(refused.value)
     with pytest.raises(CohortError, match="2 site"):
-        check(config(tmp_path, grouped, ["Graz"] * 6 + ["Linz"] * 6), workers=0, console=Silent())
+        check(config(tmp_path, grouped, ["Graz"] * 6 + ["Ulm"] * 6), workers=0, console=Silent())
 
 
 @pytest.mark.parametrize(
@@ -47,5 +47,5 @@ def test_a_site_that_cannot_be_tested_on_is_named_by_check(tmp_path: Path) -> No
     ],
 )
 def test_folds_that_can_be_made_pass(tmp_path: Path, evaluation: dict[str, Any]) -> None:
-    found = check(config(tmp_path, evaluation, ["Graz", "Linz", "Wien"] * 5), workers=0, console=Silent())
+    found = check(config(tmp_path, evaluation, ["Graz", "Ulm", "Wien"] * 5), workers=0, console=Silent())
     assert len(found.cohort.records) == 15

@@ -22,7 +22,7 @@ from engram.pipeline.console import Silent
 from engram.pipeline.embed import embed
 from engram.pipeline.embedded import Embedded, load_embedded
 from engram.pipeline.encoder_weights import check_encoders, needs_memory_model
-from engram.pipeline.evaluate import _provenance, evaluate
+from engram.pipeline.evaluate import Inputs, _provenance, evaluate
 from engram.pipeline.store import list_store
 from engram.pipeline.study_table import study_table
 from engram.report.prose import _encoder
@@ -100,7 +100,7 @@ def test_from_the_study_file_to_the_study_table(made: Any, config: StudyConfig) 
     assert set(kinds["readout"]) == {"resnet50", "hiera"}
     assert (kinds["files"] == 10).all()
 
-    made_with = _provenance(config, checked.cohort, found)
+    made_with = _provenance(config, Inputs(checked.cohort, found, assembled, None))
     assert made_with.untrained_weights
     assert made_with.weights is None
     assert _encoder(made_with.encoders["resnet50"]).startswith("tiny (not verified); SHA-256 ")
