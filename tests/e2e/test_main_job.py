@@ -152,7 +152,7 @@ def test_a_disk_that_fills_up_is_named_and_nothing_half_written_stays(cohort: Pa
     ("stage", "kind", "message"),
     [
         (lambda c: evaluate(c, workers=0, console=Silent()), CohortError, "Run 'engram embed'"),
-        (report, StorageError, "Run 'engram run' (or 'engram evaluate') first"),
+        (report, StorageError, "Run 'engram run' .or 'engram evaluate'. first"),
     ],
 )
 def test_a_stage_too_early_says_which_comes_first(cohort: Path, stage, kind: type[Exception], message: str) -> None:
