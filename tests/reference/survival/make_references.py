@@ -1,8 +1,8 @@
 """Makes references.json: survival metrics of other libraries, on five public data sets.
 
-    python -m venv /tmp/oracle
-    /tmp/oracle/bin/pip install 'pandas<3' scikit-survival torchsurv dcurves SurvivalEVAL statsmodels lifelines
-    /tmp/oracle/bin/python make_references.py
+    python -m venv oracle
+    oracle/bin/pip install 'pandas<3' scikit-survival torchsurv dcurves SurvivalEVAL statsmodels lifelines
+    oracle/bin/python make_references.py
 
 scikit-survival is GPL and only makes these numbers; Engram does not import it.
 """
