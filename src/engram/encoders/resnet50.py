@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
 import torch
 from transformers import ResNetConfig, ResNetModel
 
-from engram.encoders.contract import Float32
-from engram.encoders.loading import Architecture, LoadedEncoder
+from engram.encoders.loading import Architecture
 from engram.encoders.pixels import Pixels
-from engram.memory.contract import Frames
+from engram.encoders.published import PublishedEncoder
 
 # As microsoft/resnet-50 was trained (its preprocessor_config.json); that one crops, which would cut a body.
 ARCHITECTURE = Architecture(
@@ -25,25 +20,8 @@ ARCHITECTURE = Architecture(
 )
 
 
-class ResNet50:
+class ResNet50(PublishedEncoder):
     """Feature maps (k, 2048, 7, 7) at 224 pixels, of the published model."""
 
-    untrained = False
-
-    def __init__(
-        self, loaded: LoadedEncoder, *, name: str, digest: str, verified: bool, licence: str | None, device: str
-    ) -> None:
-        self.name, self.digest, self.verified, self.licence = name, digest, verified, licence
-        self._model, self._pixels, self._device = loaded.model.to(device), loaded.pixels, device
-        self.image_size = loaded.pixels.size
-
-    @property
-    def recipe(self) -> Mapping[str, Any]:
-        """The pixels."""
-        return self._pixels.recipe
-
-    @torch.inference_mode()
-    def encode(self, frames: Frames) -> Float32:
-        """The last stage: float32 (k, channels, h', w')."""
-        maps = self._model(self._pixels.of(frames).to(self._device)).last_hidden_state
-        return np.asarray(maps.float().cpu().numpy(), dtype=np.float32)
+    def _maps(self, hidden: torch.Tensor) -> torch.Tensor:
+        return hidden

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
 import torch
 from transformers import ViTConfig, ViTModel
 
-from engram.encoders.contract import Float32
-from engram.encoders.loading import Architecture, LoadedEncoder
+from engram.encoders.loading import Architecture
 from engram.encoders.pixels import Pixels
-from engram.memory.contract import Frames
+from engram.encoders.published import PublishedEncoder
 
 # As google/vit-base-patch16-224-in21k was trained (its preprocessor_config.json): not ImageNet's mean and sd.
 ARCHITECTURE = Architecture(
@@ -25,27 +20,9 @@ ARCHITECTURE = Architecture(
 )
 
 
-class Vit:
-    """Feature maps (k, 768, 14, 14) at 224 pixels, of the published model."""
+class Vit(PublishedEncoder):
+    """Feature maps (k, 768, 14, 14) at 224 pixels, of the published model: tokens normalised as the model does."""
 
-    untrained = False
-
-    def __init__(
-        self, loaded: LoadedEncoder, *, name: str, digest: str, verified: bool, licence: str | None, device: str
-    ) -> None:
-        self.name, self.digest, self.verified, self.licence = name, digest, verified, licence
-        self._model, self._pixels, self._device = loaded.model.to(device), loaded.pixels, device
-        self.image_size = loaded.pixels.size
-        self._side = self.image_size // int(loaded.model.config.patch_size)
-
-    @property
-    def recipe(self) -> Mapping[str, Any]:
-        """The pixels."""
-        return self._pixels.recipe
-
-    @torch.inference_mode()
-    def encode(self, frames: Frames) -> Float32:
-        """The last layer's tokens, normalised as the model does, in their places: float32 (k, channels, h', w')."""
-        tokens = self._model(self._pixels.of(frames).to(self._device)).last_hidden_state[:, 1:]
-        maps = tokens.transpose(1, 2).reshape(len(frames), -1, self._side, self._side)
-        return np.asarray(maps.float().cpu().numpy(), dtype=np.float32)
+    def _maps(self, hidden: torch.Tensor) -> torch.Tensor:
+        side = self.image_size // int(self._model.config.patch_size)
+        return hidden[:, 1:].transpose(1, 2).reshape(len(hidden), -1, side, side)
