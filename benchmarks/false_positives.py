@@ -22,8 +22,8 @@ from engram.config import StudyConfig
 from engram.evaluation.bootstrap import c_index_interval
 from engram.evaluation.clinical_model import clinical_columns, incremental_value
 from engram.evaluation.comparisons import compare_rows
-from engram.evaluation.cross_validate import fold_outcomes
 from engram.evaluation.fold_fit import FoldResult, fit_fold
+from engram.evaluation.fold_jobs import fold_outcomes
 from engram.evaluation.folds import Fold, stratified_folds
 from engram.evaluation.risk_groups import pool_risks, risk_groups
 from engram.evaluation.rows import RIDGE_COX, RowSpec, rows_of

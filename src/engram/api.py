@@ -19,7 +19,7 @@ from engram.config_tuning import ProtocolName
 from engram.errors import ConfigError
 from engram.evaluation.audit_data import data_digest
 from engram.evaluation.covariates import checked_covariates
-from engram.evaluation.cross_validate import code_digest
+from engram.evaluation.fold_jobs import code_digest
 from engram.evaluation.results import CohortSummary, Comparison, Flow, Provenance, StudyResults, save_results
 from engram.evaluation.rows import NONE, RowSpec
 from engram.evaluation.study import Evaluation, evaluate_study
@@ -95,6 +95,11 @@ class Results:
     def warnings(self) -> list[str]:
         """What a reader must know before believing any number."""
         return list(self.study.warnings)
+
+    @property
+    def fold_notes(self) -> list[str]:
+        """What fits had to leave out or could not do, as columns that are constant in a training part."""
+        return list(self.study.fold_notes)
 
     def to_html(self, path: str | Path) -> Path:
         """Write the report as one file that needs no other. Raises StorageError."""

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from engram.config_models import Training
 from engram.errors import CohortError
-from engram.evaluation.cross_validate import FoldJob, kept_risks, opened
 from engram.evaluation.fold_fit import job_seed, scored
+from engram.evaluation.fold_jobs import FoldJob, kept_risks, opened
 from engram.evaluation.rows import RowSpec
 from engram.evaluation.search_space import space_of
 from engram.evaluation.sobol import search

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from engram.config import StudyConfig
 from engram.config_tuning import ProtocolName
-from engram.evaluation.cross_validate import FoldJob, by_row, fold_jobs, kept_risks
 from engram.evaluation.fold_fit import FoldResult, scored
+from engram.evaluation.fold_jobs import FoldJob, by_row, fold_jobs, kept_risks
 from engram.evaluation.paper_protocol import SameFoldsJob, search_on_test_folds
 from engram.evaluation.rows import DEEPSURV, RowSpec
 from engram.evaluation.search_groups import Phase, SearchGroup, groups_of, phases_of
@@ -58,8 +58,9 @@ def run_protocols(
     """Results of each row on each fold, in the order given, by protocol.
 
     'fixed' takes the settings of `training`; 'nested' looks for them inside each training part; 'paper' on the test
-    folds. workers, cache_dir: as of `cross_validate`. progress: counts fits; pruned ones count as done. begin: is
-    told each part. Raises as `cross_validate`.
+    folds. workers: processes; 0 runs in this one. The numbers are the same to the last digit. cache_dir: where each
+    result is kept, under a digest of all that it depends on. progress: counts fits; pruned ones count as done.
+    begin: is told each part. Raises the first error of a job; a CohortError says in which row and fold.
     """
     groups = groups_of(specs, share=config.tuning.share)
     work = _Work(workers, phases_of(specs, len(folds), config.tuning), progress, begin)

@@ -256,6 +256,7 @@ class StudyResults(Record):
     source: str | None
     synthetic: bool
     warnings: list[str]
+    fold_notes: list[str] = Field(default_factory=list)  # what fits left out or could not do, and in which folds
     flow: Flow
     cohort: CohortSummary
     folds: list[FoldSummary]

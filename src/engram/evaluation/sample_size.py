@@ -8,11 +8,6 @@ SHRINKAGE = 0.9  # criterion 1: the share of its effects that a model keeps in n
 OPTIMISM = 0.05  # criterion 2: allowed between the apparent and the adjusted Nagelkerke R squared
 
 
-def least_patients(r2: float, *, parameters: int, events_per_patient: float) -> int:
-    """The fewest patients for a Cox model of so many candidate parameters. See `patients_per_parameter`."""
-    return math.ceil(parameters * patients_per_parameter(r2, events_per_patient=events_per_patient))
-
-
 def parameters_allowed(r2: float, *, patients: int, events: int) -> float | None:
     """How many candidate parameters so many patients bear; 0 where the model explains nothing (r2 <= 0).
 

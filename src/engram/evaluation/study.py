@@ -14,8 +14,8 @@ from engram.config import StudyConfig
 from engram.errors import CohortError
 from engram.evaluation.clinical_model import clinical_columns, clinical_model, incremental_value, stage_columns
 from engram.evaluation.comparisons import compare_rows
-from engram.evaluation.cross_validate import fold_outcomes
 from engram.evaluation.fold_fit import FoldResult
+from engram.evaluation.fold_jobs import fold_outcomes
 from engram.evaluation.folds import study_folds
 from engram.evaluation.gate_records import GateShare
 from engram.evaluation.gates import gate_shares
@@ -58,7 +58,7 @@ class Evaluation:
     out_of_fold: one line a row and patient: row, patient_id, fold (from 1), risk (log-risk, higher is worse),
     standardised_risk (by the fold's training risks), event (0 or 1), time_months, gate_pet (share of PET in the
     patient's mixture; NaN for rows without a gate). Rows that were not run are in `rows` alone.
-    trials: as of `trials_table`, empty without tuning.
+    trials: as of `trials_table`, empty without tuning. fold_notes: what fits had to leave out or could not do.
     """
 
     rows: list[RowResult]
@@ -76,6 +76,7 @@ class Evaluation:
     searches: list[Search]
     trials: pd.DataFrame
     warnings: list[str]
+    fold_notes: list[str]
 
 
 def evaluate_study(
@@ -137,7 +138,8 @@ def evaluate_study(
         out_of_fold=_out_of_fold(specs, results, folds, table),
         searches=searches,
         trials=trials_table(found.searched, specs),
-        warnings=[*cohort_warnings(outcomes), *_notes(specs, results)],
+        warnings=cohort_warnings(outcomes),
+        fold_notes=_fold_notes(specs, results),
     )
 
 
@@ -230,7 +232,7 @@ def _out_of_fold(
     return pd.concat(parts, ignore_index=True)
 
 
-def _notes(specs: Sequence[RowSpec], results: Sequence[Sequence[FoldResult]]) -> list[str]:
+def _fold_notes(specs: Sequence[RowSpec], results: Sequence[Sequence[FoldResult]]) -> list[str]:
     """Each note of the fits once, with the folds where it held and one row as an example."""
     folds_of: dict[str, set[int]] = defaultdict(set)
     rows_of_note: dict[str, dict[str, None]] = defaultdict(dict)

@@ -14,8 +14,8 @@ from typing import Any
 from engram.config import StudyConfig
 from engram.config_models import Training
 from engram.errors import CohortError, StorageError
-from engram.evaluation.cross_validate import FoldJob, decided_by, opened
 from engram.evaluation.fold_fit import InnerSplit, job_seed, validated, visible
+from engram.evaluation.fold_jobs import FoldJob, decided_by, opened
 from engram.evaluation.folds import grouped_folds
 from engram.evaluation.rows import DEEPSURV, RowSpec
 from engram.evaluation.search_space import has_map_head, space_of

@@ -26,8 +26,8 @@ Rows = list[list[FoldResult]]  # of each row and fold
 
 
 class RunRows(Protocol):
-    """What evaluates rows on folds: `cross_validate`, or a protocol that tunes first. Each row (outer list) on each
-    fold (inner list). It is a function of a module, for it travels to worker processes."""
+    """What evaluates rows on folds, as `protocols.headline_rows`: each row (outer list) on each fold (inner list).
+    It is a function of a module, for it travels to worker processes."""
 
     def __call__(
         self,

@@ -30,8 +30,8 @@ from engram.evaluation.audit_data import (
 from engram.evaluation.audit_planted import planted_leak
 from engram.evaluation.audit_records import NOT_AUDITED, Audit, AuditCheck, AuditHashes, PermutedRow, save_audit
 from engram.evaluation.audit_results import results_check
-from engram.evaluation.cross_validate import code_digest
 from engram.evaluation.fold_fit import FoldResult
+from engram.evaluation.fold_jobs import code_digest
 from engram.evaluation.folds import drawn_folds, study_folds
 from engram.evaluation.out_of_fold import saved_risks
 from engram.evaluation.preprocess import keys_of

@@ -15,7 +15,7 @@ from engram.cohort.summary import summarise
 from engram.config import StudyConfig
 from engram.errors import ImagingError
 from engram.evaluation.audit_data import data_digest
-from engram.evaluation.cross_validate import code_digest
+from engram.evaluation.fold_jobs import code_digest
 from engram.evaluation.radiomics_records import RadiomicsProvenance
 from engram.evaluation.results import (
     CohortSummary,
@@ -139,6 +139,7 @@ def _results(
         source=config.source,
         synthetic=config.truth is not None,
         warnings=[*warnings, *evaluation.warnings],
+        fold_notes=evaluation.fold_notes,
         flow=Flow.model_validate(asdict(flow)),
         cohort=CohortSummary.model_validate(asdict(summarise(cohort.records, config))),
         folds=evaluation.folds,

@@ -96,6 +96,7 @@ def _render(
         chosen=prose.chosen(results),
         any_error=any(row.se is not None for row in results.rows),
         banners=prose.banners(results),
+        few_notes=prose.FEW_NOTES,
         tables=tables,
         figures={name: Markup(drawing.inline) for name, drawing in figures.items()},  # noqa: S704 - escaped by matplotlib
         captions={name: drawing.caption for name, drawing in figures.items()},

@@ -18,6 +18,9 @@ _LEVEL = 0.05
 _FAMILY_WORDS = {"multimodal": "image + clinical", "clinical": "clinical", "image": "image-only"}
 
 
+FEW_NOTES = 3  # more notes of single fits than this are folded away
+
+
 @dataclass(frozen=True)
 class Banner:
     """One warning above the results. kind: `untrained`, `synthetic` or `warning`, for its look."""
@@ -60,7 +63,12 @@ def lines(results: StudyResults) -> list[str]:
     found = worth(results)
     title = said("Is imaging worth it over clinical?", results.rows)
     verdict = [] if found is None else [f"{title} {found.title}"]
-    return [summary(results), *verdict, *chosen(results), *warnings]
+    return [summary(results), *verdict, *chosen(results), *warnings, *_few_notes(results.fold_notes)]
+
+
+def _few_notes(notes: Sequence[str]) -> list[str]:
+    more = len(notes) - FEW_NOTES
+    return [*notes[:FEW_NOTES], *[f"And {more} more of the kind: see the top of the report."] * (more > 0)]
 
 
 def sees_the_region(results: StudyResults) -> str:

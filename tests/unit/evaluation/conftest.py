@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from side_analyses import quick_rows
+from side_analyses import fixed_rows, quick_rows
 
 from engram.config import StudyConfig
-from engram.evaluation.cross_validate import cross_validate
 from engram.evaluation.variants import Runner
 from engram.outcome import SurvivalOutcome
 from engram.table import EmbeddingKey, PatientFeatures, StudyTable
@@ -94,7 +93,7 @@ def clinical(make_study):
 
 @pytest.fixture
 def runner(tmp_path):
-    return Runner(cross_validate, 0, tmp_path / "folds")
+    return Runner(fixed_rows, 0, tmp_path / "folds")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""For tests of analyses beside the main one: the main analysis, and a model that takes no time."""
+"""For tests of rows and of analyses beside the main one: rows without tuning, and a model that takes no time."""
 
 from dataclasses import replace
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from engram.evaluation.fold_fit import FoldRisks, scored
 from engram.evaluation.folds import study_folds
+from engram.evaluation.protocols import headline_rows
 from engram.evaluation.rows import NONE, RIDGE_COX, RowSpec
 from engram.survival.metrics import harrell_c
 
@@ -18,8 +19,14 @@ def main_analysis(table, config, runner, specs=(RIDGE,)):
     return folds, runner.rows(table, specs, folds, config, workers=0, cache_dir=runner.cache_dir)
 
 
+def fixed_rows(table, specs, folds, config, **kwargs):
+    """As `headline_rows`, with the settings of `training` alone."""
+    fixed = config.model_copy(update={"tuning": config.tuning.model_copy(update={"protocols": ("fixed",)})})
+    return headline_rows(table, specs, folds, fixed, **kwargs)
+
+
 def quick_rows(table, specs, folds, config, *, workers, cache_dir, progress=None):
-    """As `cross_validate`, of a model that takes no time: age, in the direction in which it went in training."""
+    """As `headline_rows`, of a model that takes no time: age, in the direction in which it went in training."""
     age = table.features.covariates["age"].astype(float).fillna(60.0).to_numpy()
 
     def on(fold):

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 import engram
-from engram.evaluation.cross_validate import code_files, decided_by
+from engram.evaluation.fold_jobs import code_files, decided_by
 from engram.evaluation.preprocess import build_pipeline
 from engram.evaluation.rows import SELECTION, rows_of
 

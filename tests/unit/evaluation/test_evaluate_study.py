@@ -123,9 +123,11 @@ def test_notes_of_folds_come_once_with_their_folds(make_study, evaluate):
     table, truth = make_study(90)
     covariates = table.features.covariates.assign(sex="F")
     table = type(table)(type(table.features)(table.features.ids, covariates, {}), table.outcome)
-    found = evaluate(table, truth, models={"families": ["clinical"]}).warnings
+    evaluation = evaluate(table, truth, models={"families": ["clinical"]})
+    found = evaluation.fold_notes
     where = "the same in all training patients (fold 1, 2, 3; row 'Clinical, ridge Cox' and 1 more)."
     assert [w for w in found if "sex" in w] == [f"Column 'sex_{level}' dropped: {where}" for level in "FM"]
+    assert evaluation.warnings == []
 
 
 def test_folds_without_comparable_pairs_are_named():

@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from side_analyses import fixed_rows
 
-from engram.evaluation import cross_validate as cross_validation
+from engram.evaluation import fold_jobs
 from engram.evaluation.comparisons import pairs_of
-from engram.evaluation.cross_validate import cross_validate, fold_outcomes
 from engram.evaluation.fold_fit import FoldResult, fit_fold, fit_model, visible
+from engram.evaluation.fold_jobs import fold_outcomes
 from engram.evaluation.folds import stratified_folds
 from engram.evaluation.gates import gate_shares
 from engram.evaluation.maps import MapStatistics
@@ -216,7 +217,7 @@ def test_every_row_gives_the_same_risks_again_and_from_the_tables_that_travel(pl
     specs = [row(quick, name) for name in ("PET, spine", "PET, spine, attention", "PET + CT, spine, 3D CNN, gate")]
     specs += [row(quick, "PET, spine, flatten"), row(quick, "PET, spine, PCA")]
     folds = stratified_folds(planted.outcome, folds=3, time_quantiles=4, seed=0)[:1]
-    found = cross_validate(planted, specs, folds, quick, workers=0, cache_dir=tmp_path)
+    found = fixed_rows(planted, specs, folds, quick, workers=0, cache_dir=tmp_path)
     for spec, (result,) in zip(specs, found, strict=True):
         direct = fit_fold(planted, spec, folds[0], quick)
         np.testing.assert_array_equal(direct.test_risk, result.test_risk, err_msg=spec.name)
@@ -224,7 +225,7 @@ def test_every_row_gives_the_same_risks_again_and_from_the_tables_that_travel(pl
 
 
 def test_only_rows_that_read_memories_are_sent_them(planted, config, tmp_path):
-    averaged = cross_validation.averaged(planted, config)
+    averaged = fold_jobs.averaged(planted, config)
     specs = [row(config, name) for name in ("PET, spine", "CT, spine", "PET, spine, attention", "CT, spine, PCA")]
     paths = save_row_tables(planted, averaged, specs, tmp_path)
     assert len(set(paths.values())) == len(list(tmp_path.iterdir())) == 2
@@ -236,10 +237,10 @@ def test_the_gate_is_kept_and_read_back_and_written_for_its_row_alone(planted, c
     quick = config.model_copy(update={"training": config.training.model_copy(update={"max_epochs": 2})})
     specs = [row(quick, name) for name in ("PET + CT, spine", "PET + CT, spine, gate")]
     folds = stratified_folds(planted.outcome, folds=2, time_quantiles=4, seed=0)
-    first = cross_validate(planted, specs, folds, quick, workers=0, cache_dir=tmp_path)
+    first = fixed_rows(planted, specs, folds, quick, workers=0, cache_dir=tmp_path)
     gates = [json.loads(file.read_text())["gate"] for file in sorted(tmp_path.glob("*.json"))]
     assert sorted(gate is None for gate in gates) == [False, False, True, True]
-    again = cross_validate(planted, specs, folds, quick, workers=0, cache_dir=tmp_path)
+    again = fixed_rows(planted, specs, folds, quick, workers=0, cache_dir=tmp_path)
     for fold, one, other in zip(folds, first[1], again[1], strict=True):
         np.testing.assert_array_equal(one.gate, other.gate)
         assert one.gate.shape == fold.test_index.shape
@@ -255,10 +256,10 @@ def test_a_kept_result_with_a_damaged_gate_is_made_again(planted, config, tmp_pa
     quick = config.model_copy(update={"training": config.training.model_copy(update={"max_epochs": 1})})
     specs = [row(quick, "PET + CT, spine, gate")]
     folds = stratified_folds(planted.outcome, folds=2, time_quantiles=4, seed=0)[:1]
-    first = cross_validate(planted, specs, folds, quick, workers=0, cache_dir=tmp_path)
+    first = fixed_rows(planted, specs, folds, quick, workers=0, cache_dir=tmp_path)
     (file,) = tmp_path.glob("*.json")
     file.write_text(json.dumps({**json.loads(file.read_text()), "gate": gate}))
-    again = cross_validate(planted, specs, folds, quick, workers=0, cache_dir=tmp_path)
+    again = fixed_rows(planted, specs, folds, quick, workers=0, cache_dir=tmp_path)
     np.testing.assert_array_equal(first[0][0].gate, again[0][0].gate)
 
 
@@ -300,7 +301,7 @@ def test_a_row_of_an_encoder_names_it(make_config, make_study, tmp_path):
     config = make_config(models=models, training={"max_epochs": 1, "ensemble": 1})
     whole, specs = StudyTable(features, table.outcome), rows_of(config)
     folds = stratified_folds(table.outcome, folds=2, time_quantiles=4, seed=0)
-    results = cross_validate(whole, specs, folds, config, workers=0, cache_dir=tmp_path)
+    results = fixed_rows(whole, specs, folds, config, workers=0, cache_dir=tmp_path)
     found = row_results(specs, results, folds, fold_outcomes(whole, folds), None, encoder="mini", seed=0)
     assert [(r.name, r.encoder) for r in found] == [
         ("PET, spine", "mini"),

@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from side_analyses import OF_CLINICAL, RIDGE, main_analysis
+from side_analyses import OF_CLINICAL, RIDGE, fixed_rows, main_analysis
 
 from engram.errors import CohortError
 from engram.evaluation import permutation_null as permutation_null_module
-from engram.evaluation.cross_validate import cross_validate
 from engram.evaluation.permutation_null import permutation_null
 from engram.evaluation.rows import NONE, RIDGE_COX, RowSpec
 from engram.outcome import SurvivalOutcome
@@ -48,7 +47,7 @@ def test_permuted_folds_follow_the_rule_of_the_study(clinical, make_config, runn
 
     def watching(table, specs, folds, config, **kwargs):
         seen.append((table, folds))
-        return cross_validate(table, specs, folds, config, **kwargs)
+        return fixed_rows(table, specs, folds, config, **kwargs)
 
     evaluation = {"folds": 2, "splits": "grouped", "group": "site"}
     config = make_config(evaluation=evaluation, sensitivity={"permutations": 3})
@@ -100,7 +99,7 @@ def test_permutations_without_events_to_learn_from_are_drawn_again(clinical, mak
 
     def watching(table, specs, folds, config, **kwargs):
         seen.extend((table.outcome, fold) for fold in folds)
-        return cross_validate(table, specs, folds, config, **kwargs)
+        return fixed_rows(table, specs, folds, config, **kwargs)
 
     (found,) = permutation_null(table, [RIDGE], results, config, replace(runner, rows=watching))
     assert (found.permutations, found.not_evaluable) == (12, 0)

@@ -9,9 +9,10 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from engram.errors import CohortError
-from engram.evaluation import cross_validate as cross_validation
 from engram.evaluation import fold_fit, tuning
-from engram.evaluation.cross_validate import cross_validate, fold_jobs
+from engram.evaluation import fold_jobs as jobs_module
+from engram.evaluation.fold_fit import fit_fold
+from engram.evaluation.fold_jobs import fold_jobs
 from engram.evaluation.folds import stratified_folds
 from engram.evaluation.protocols import run_protocols
 from engram.evaluation.rows import rows_of
@@ -111,9 +112,9 @@ def test_a_search_on_the_test_folds_does_see_them(make, tmp_path):
 
 
 def test_fixed_rows_are_what_they_were_before_there_was_tuning(make, tmp_path):
-    study = make(rows=2, protocols=["fixed"])
-    found = run(study, tmp_path / "a")
-    before = cross_validate(*study, workers=0, cache_dir=tmp_path / "b")
+    table, specs, folds, config = make(rows=2, protocols=["fixed"])
+    found = run((table, specs, folds, config), tmp_path)
+    before = [[fit_fold(table, s, fold, config, number=k) for k, fold in enumerate(folds)] for s in specs]
     assert risks(found.results["fixed"]) == risks(before)
     assert found.searched == []
 
@@ -127,7 +128,7 @@ def test_a_killed_search_goes_on_with_the_same_trials_and_makes_only_what_is_mis
     for file in lost:
         file.unlink()
     fits = []
-    for place, name in ((tuning, "validated"), (cross_validation, "fold_risks")):
+    for place, name in ((tuning, "validated"), (jobs_module, "fold_risks")):
         original = getattr(place, name)
         monkeypatch.setattr(place, name, lambda *a, f=original, **k: fits.append(1) or f(*a, **k))
     again = run(study, tmp_path)
@@ -182,7 +183,7 @@ def test_a_damaged_trial_is_judged_again(make, tmp_path, damage):
 
 
 def test_a_worker_finds_what_none_finds(make, tmp_path):
-    """To start one takes seconds, and more of them run the same jobs (`test_cross_validate.py`)."""
+    """To start one takes seconds, and more of them run the same jobs (`test_fold_jobs.py`)."""
     found = []
     for workers in (0, 1):
         with fold_jobs(*make(trials=2), cache_dir=tmp_path / str(workers)) as jobs:

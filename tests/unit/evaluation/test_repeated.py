@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from side_analyses import OF_CLINICAL, RIDGE, main_analysis
+from side_analyses import OF_CLINICAL, RIDGE, fixed_rows, main_analysis
 
-from engram.evaluation.cross_validate import cross_validate
 from engram.evaluation.folds import study_folds
 from engram.evaluation.repeated import repeated_rows
 from engram.evaluation.rows import RIDGE_COX, rows_of
@@ -37,8 +36,8 @@ def test_declared_pairs_are_compared_over_all_folds_of_all_repeats(make_study, m
     table, specs = make_study(n=60)[0], [spec for spec in rows_of(config) if spec.survival == RIDGE_COX]
     assert [spec.name for spec in specs] == ["Clinical, ridge Cox", "PET + clinical, spine, PCA"]
     folds = study_folds(table, config.evaluation)
-    results = cross_validate(table, specs, folds, config, workers=0, cache_dir=quick.cache_dir)
-    runner = replace(quick, rows=cross_validate)
+    results = fixed_rows(table, specs, folds, config, workers=0, cache_dir=quick.cache_dir)
+    runner = replace(quick, rows=fixed_rows)
     found = repeated_rows(table, specs, results, folds, config, runner)
     (one,) = found.comparisons
     clinical, both = (np.ravel(row.c_index) for row in found.rows)
@@ -58,5 +57,5 @@ def test_few_sites_are_not_dealt_twice_in_one_way(clinical, make_config, quick):
     table, config = clinical(n=60), make_config(**OF_CLINICAL, evaluation=evaluation)
     table = replace(table, groups=tuple("abc"[i % 3] for i in range(60)))
     folds, results = main_analysis(table, config, quick)
-    (row,) = repeated_rows(table, [RIDGE], results, folds, config, replace(quick, rows=cross_validate)).rows
+    (row,) = repeated_rows(table, [RIDGE], results, folds, config, replace(quick, rows=fixed_rows)).rows
     assert (len(row.c_index), row.sd) == (1, None)

@@ -12,7 +12,7 @@ from page_reader import Page
 from engram.errors import StorageError
 from engram.evaluation.results import FoldSummary, StudyResults
 from engram.evaluation.sensitivity_records import Splits
-from engram.report import labels
+from engram.report import labels, prose
 from engram.report.formats import interval, number, p_value, signed, signed_interval
 from engram.report.page import Picture, write_report
 
@@ -170,6 +170,19 @@ def test_banners_say_synthetic_and_every_warning(synthetic_demo: StudyResults, t
     top = page_of(synthetic_demo, tmp_path).sections["top"].text
     assert labels.SYNTHETIC_MEANING in top
     assert all(warning in top for warning in synthetic_demo.warnings)
+
+
+@pytest.mark.parametrize("count", [0, 3, 4])
+def test_many_notes_of_the_folds_are_folded_away(synthetic_demo: StudyResults, tmp_path: Path, count: int) -> None:
+    notes = [f"Column 'lab {k}' dropped" for k in range(count)]
+    study = synthetic_demo.model_copy(update={"fold_notes": notes})
+    html = html_of(study, tmp_path)
+    top = html[html.index('<header id="top">') : html.index("</header>")]
+    assert ("<details" in top, '<details class="banner warning" open>' in top) == (count > 0, 0 < count <= 3)
+    assert top.count("<li>Column &#39;lab") == count
+    told = prose.lines(study)
+    assert sum("dropped" in line for line in told) == min(count, 3)
+    assert any("And 1 more" in line for line in told) == (count == 4)
 
 
 def test_the_summary_names_the_best_row_of_each_family(synthetic_demo: StudyResults, tmp_path: Path) -> None:

@@ -16,12 +16,11 @@ import engram
 from engram.config import StudyConfig
 from engram.config_models import Training
 from engram.errors import CohortError, StorageError
-from engram.evaluation.fold_fit import FoldResult, FoldRisks, fold_risks, job_seed, scored, visible
+from engram.evaluation.fold_fit import FoldRisks, fold_risks, job_seed, visible
 from engram.evaluation.maps import head_maps
 from engram.evaluation.rows import SELECTION, RowSpec
 from engram.evaluation.transport import features_digest, load_table, outcome_digest, save_row_tables
 from engram.files import digest, read_json, scratch_folder, write_json
-from engram.jobs import Progress, run_jobs
 from engram.outcome import SurvivalOutcome
 from engram.provenance import library_versions
 from engram.survival.splits import Fold
@@ -36,9 +35,9 @@ _DECIDES_NO_RISK |= {"splits", "group", "order", "first_window", "repeats", "rep
 # All in this folder that `fold_fit.py` and `tuning.py` use; a test follows their imports.
 _CODE_HERE = (
     "covariates.py",
-    "cross_validate.py",
     "fingerprint.py",
     "fold_fit.py",
+    "fold_jobs.py",
     "folds.py",
     "maps.py",
     "models.py",
@@ -75,28 +74,6 @@ class FoldJob:
     def with_training(self, settings: Training, epochs: int | None = None) -> FoldJob:
         """The same with other settings of `training`."""
         return replace(self, config=self.config.model_copy(update={"training": settings}), epochs=epochs)
-
-
-def cross_validate(
-    table: StudyTable,
-    specs: Sequence[RowSpec],
-    folds: Sequence[Fold],
-    config: StudyConfig,
-    *,
-    workers: int,
-    cache_dir: Path,
-    progress: Progress | None = None,
-) -> list[list[FoldResult]]:
-    """The result of each row (outer list) on each fold (inner list), in the order given.
-
-    workers: processes; 0 runs in this one. The numbers are the same to the last digit. Each result is kept in
-    `cache_dir` under a digest of all that it depends on. Raises the first error of a job; a CohortError
-    says in which row and fold.
-    """
-    with fold_jobs(table, specs, folds, config, cache_dir=cache_dir) as jobs:
-        risks = run_jobs(kept_risks, jobs, workers=workers, progress=progress)
-    results = [scored(risk, table, job.fold) for risk, job in zip(risks, jobs, strict=True)]
-    return by_row(results, len(folds))
 
 
 @contextmanager

@@ -6,12 +6,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from side_analyses import fixed_rows
 
 from engram.errors import ClinicalError, CohortError
-from engram.evaluation import cross_validate as module
+from engram.evaluation import fold_jobs as module
 from engram.evaluation import transport
-from engram.evaluation.cross_validate import averaged, cross_validate
 from engram.evaluation.fold_fit import fit_fold, job_seed
+from engram.evaluation.fold_jobs import averaged
 from engram.evaluation.folds import stratified_folds
 from engram.evaluation.rows import rows_of
 from engram.evaluation.transport import features_digest, load_table, save_table
@@ -33,7 +34,7 @@ def as_lists(results):
 
 def run(study, cache_dir, workers=0, **changes):
     table, specs, folds, config = study
-    return cross_validate(
+    return fixed_rows(
         changes.get("table", table),
         changes.get("specs", specs),
         folds,
@@ -166,9 +167,7 @@ def test_errors_of_a_job_arrive_whole(study, tmp_path, workers):
 def test_progress_counts_jobs(study, tmp_path):
     table, specs, folds, config = study
     seen = []
-    cross_validate(
-        table, specs[:1], folds, config, workers=0, cache_dir=tmp_path, progress=lambda *x: seen.append(x)
-    )
+    fixed_rows(table, specs[:1], folds, config, workers=0, cache_dir=tmp_path, progress=lambda *x: seen.append(x))
     assert seen == [(1, 2), (2, 2)]
 
 
