@@ -71,7 +71,7 @@ def test_lengths_are_millimetres_whatever_the_voxels() -> None:
     for spacing, size in (
         ((3.0, 2.0, 2.0), (4, 6, 6)),
         ((6.0, 1.0, 4.0), (2, 12, 3)),
-        ((50.0, 50.0, 50.0), (1, 1, 1)),
+        ((7.0, 50.0, 8.1), (2, 1, 1)),
     ):
         patches = patch_grid(np.ones((24, 24, 24), bool), spacing, patch_mm=(12, 12, 12), stride_mm=(12, 12, 12))
         sizes = {tuple(part.stop - part.start for part in patch.box) for patch in patches}
@@ -113,6 +113,25 @@ def test_what_is_too_thin_for_the_grid_gets_patches_of_its_own() -> None:
     assert {patch.on_grid for patch in complete} == {True, False}
 
 
+def test_the_voxel_nearest_to_the_grid_point_gets_the_patch() -> None:
+    mask = np.zeros((1, 2, 15), bool)
+    mask[0, 0, [0, 4, 6, 14]] = True  # grid points 2, 7, 12 of the second row: none inside
+    mask[0, 1, 14] = True
+    patches = patch_grid(mask, (1, 1, 1), patch_mm=(1, 2, 5), stride_mm=(1, 2, 5))
+    assert [patch.centre for patch in patches] == [(0, 0, 0), (0, 0, 6), (0, 1, 14)]
+
+
+def test_nothing_that_has_a_patch_gets_another_one() -> None:
+    how = {"patch_mm": (9.0, 10.0, 10.0), "stride_mm": (9.0, 10.0, 10.0)}  # odd numbers of voxels
+    patches = patch_grid(thin_curve(), SPACING, **how)
+    moved = [patch for patch in patches if not patch.on_grid]
+    assert len(moved) > 5
+    for patch in moved:
+        centre = np.zeros(thin_curve().shape, bool)
+        centre[patch.centre] = True
+        assert sum(bool(centre[other.box].any()) for other in patches) == 1
+
+
 def test_where_no_grid_point_is_inside_the_voxel_nearest_to_the_centroid_is_the_only_patch() -> None:
     ring = np.zeros((3, 21, 21), bool)
     ring[1, 0, :] = ring[1, -1, :] = ring[1, :, 0] = ring[1, :, -1] = True
@@ -142,7 +161,7 @@ def test_impossible_grids_are_refused(mask, lengths, words) -> None:
 def test_occluded_planes_are_the_frames_of_the_filled_volume(dtype) -> None:
     voxels = (np.random.default_rng(0).normal(0, 400, (9, 12, 11))).astype(dtype)
     volume = Volume(voxels, Grid(voxels.shape, SPACING))
-    window = (-500.0, 1300.0)
+    window = (-20.0, 20.0)
     before = to_frames(volume, window)
     patch = Patch(0, (slice(2, 5), slice(0, 4), slice(7, 11)), (3, 2, 9))
     fill = fill_value(voxels, np.ones(voxels.shape, bool))
