@@ -77,6 +77,14 @@ def test_another_baseline_is_not_mixed_in(tmp_path: Path) -> None:
         opened(tmp_path, baseline={**BASELINE, "PET": 0.1 + 1e-12})
 
 
+def test_the_record_of_another_study_under_this_name_is_refused(tmp_path: Path) -> None:
+    record, other = opened(tmp_path), opened(tmp_path, patches=PATCHES[:-1])
+    other.keep(PATCHES[0], risks(0))
+    other.path.replace(record.path)
+    with pytest.raises(StorageError, match="not a record of these patches"):
+        opened(tmp_path)
+
+
 @pytest.mark.parametrize("content", [[], {}, {"deltas": []}, {"deltas": {"0": {"PET": 1.0}}, "baseline": BASELINE}])
 def test_a_damaged_record_is_refused(tmp_path: Path, content: object) -> None:
     record = opened(tmp_path)
