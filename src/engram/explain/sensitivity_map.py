@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from engram.explain.patches import Patch, Triple
 
 MapArray = npt.NDArray[np.float32]
+_Plane = npt.NDArray[np.float64]
 SIGN = "log-risk occluded minus baseline; < 0: patch raised the risk"
 
 
@@ -28,10 +29,6 @@ class SensitivityMap:
         self.shape = shape
         self._changes: dict[int, tuple[Patch, float]] = {}
 
-    def __len__(self) -> int:
-        """How many patches there are."""
-        return len(self._changes)
-
     def add(self, patch: Patch, delta: float) -> None:
         """Add a patch and its change. Raises ValueError where it is there already, outside, or delta not finite."""
         if patch.number in self._changes:
@@ -42,6 +39,11 @@ class SensitivityMap:
             raise ValueError(f"patch {patch.number} {patch.box} lies outside a volume of {self.shape}")
         self._changes[patch.number] = (patch, float(delta))
 
+    @property
+    def patches(self) -> list[Patch]:
+        """The patches, by their numbers."""
+        return [patch for _, (patch, _) in sorted(self._changes.items())]
+
     def signed(self) -> MapArray:
         """The mean change, float32 (z, y, x); NaN where no patch is. Opposite changes cancel each other."""
         return self._averaged(float)
@@ -50,21 +52,32 @@ class SensitivityMap:
         """The mean size of the change, 0 or more, float32 (z, y, x); NaN where no patch is."""
         return self._averaged(abs)
 
+    def covered(self) -> tuple[MapArray, MapArray]:
+        """The voxels of `signed` and of `absolute` that have a patch, float32 (n,), in the order of the array."""
+        signed, absolute = (
+            [plane[count > 0] / count[count > 0] for _, plane, count in self._planes(measure)]
+            for measure in (float, abs)
+        )
+        return np.concatenate(signed).astype(np.float32), np.concatenate(absolute).astype(np.float32)
+
     def _averaged(self, measure: Callable[[float], float]) -> MapArray:
         found = np.full(self.shape, np.nan, dtype=np.float32)
-        total, count = np.empty(self.shape[1:]), np.empty(self.shape[1:])
-        for z, changes in self._by_plane().items():
-            total[:], count[:] = 0, 0
-            for patch, delta in changes:
-                total[patch.box[1:]] += measure(delta)
-                count[patch.box[1:]] += 1
+        for z, total, count in self._planes(measure):
             np.divide(total, count, out=found[z], where=count > 0, casting="same_kind")
         return found
 
-    def _by_plane(self) -> dict[int, list[tuple[Patch, float]]]:
-        """Always summed in the order of the patches: the same bytes, whatever the order in which they came."""
-        planes: dict[int, list[tuple[Patch, float]]] = defaultdict(list)
-        for _, change in sorted(self._changes.items()):
-            for z in range(change[0].box[0].start, change[0].box[0].stop):
-                planes[z].append(change)
-        return planes
+    def _planes(self, measure: Callable[[float], float]) -> Iterator[tuple[int, _Plane, _Plane]]:
+        """Each z that has patches: its sum of changes, and how many there are, float64 (y, x).
+
+        Always summed in the order of the patches: the same bytes, whatever the order in which they came.
+        """
+        planes: dict[int, list[Patch]] = defaultdict(list)
+        for patch in self.patches:
+            for z in range(patch.box[0].start, patch.box[0].stop):
+                planes[z].append(patch)
+        for z in sorted(planes):
+            total, count = np.zeros(self.shape[1:]), np.zeros(self.shape[1:])
+            for patch in planes[z]:
+                total[patch.box[1:]] += measure(self._changes[patch.number][1])
+                count[patch.box[1:]] += 1
+            yield z, total, count

@@ -37,7 +37,9 @@ def test_overlaps_are_averaged_and_the_rest_is_nan() -> None:
     covered = ~np.isnan(signed)
     assert covered.sum() == 8 + 8 - 1
     assert (covered == ~np.isnan(absolute)).all()
-    assert len(found) == 2
+    assert [one.number for one in found.patches] == [0, 1]
+    for values, whole in zip(found.covered(), (signed, absolute), strict=True):
+        assert values.tobytes() == whole[covered].tobytes()
 
 
 def test_the_order_of_the_patches_does_not_change_a_bit() -> None:
