@@ -26,6 +26,13 @@ def test_a_map_is_like_itself_and_its_opposite_has_the_same_sizes() -> None:
     assert similarity(made(deltas), made(-deltas)) == Similarity(pytest.approx(1), pytest.approx(-1))
 
 
+def test_only_the_order_of_the_changes_counts() -> None:
+    apart = patch_grid(np.ones(SHAPE, bool), (1, 1, 1), patch_mm=(2, 2, 2), stride_mm=(2, 2, 2))
+    deltas = np.random.default_rng(0).normal(size=len(apart))
+    found = similarity(made(deltas, apart), made(deltas**5, apart))
+    assert (found.absolute, found.signed) == (pytest.approx(1), pytest.approx(1))
+
+
 def test_maps_that_know_nothing_of_each_other_are_unlike() -> None:
     rng = np.random.default_rng(1)
     pairs = [rng.normal(size=(2, len(PATCHES))) for _ in range(12)]
@@ -41,8 +48,8 @@ def test_a_flat_map_is_like_none_and_counted() -> None:
     flat = similarity(made(deltas), made(np.zeros(len(PATCHES))))
     assert flat == Similarity(None, None)
     assert similarity(made(deltas), made(np.full(len(PATCHES), 0.1))) == Similarity(None, None)
-    found = map_control("PET", "permuted outcomes", [flat, Similarity(0.2, 0.4)], seed=0)
-    assert (found.n, found.flat, found.absolute, found.signed) == (1, 1, 0.2, 0.4)
+    found = map_control("PET", "permuted outcomes", [flat, Similarity(0.2, 0.4), Similarity(None, 0.9)], seed=0)
+    assert (found.n, found.flat, found.absolute, found.signed) == (1, 2, 0.2, 0.4)
     assert map_control("PET", "permuted outcomes", [flat], seed=0).signed is None
 
 
