@@ -7,7 +7,7 @@ from typing import Literal
 from engram.evaluation.record import Record
 
 AROUND = "around the bones"  # voxels of the region that belong to no bone
-Control = Literal["randomised weights", "permuted outcomes"]
+Control = Literal["permuted outcomes", "untrained weights"]
 
 
 class PartAttribution(Record):

@@ -75,29 +75,30 @@ def _draw_view(axes: Axes, view: View, window: tuple[float, float], limit: float
     axes.set_axis_off()
     for layer in (_grey(view, window, size), _coloured(view, limit, size)):
         axes.imshow(layer, extent=(0, wide_mm, high_mm, 0), aspect="auto", interpolation="none")
-    ink = INK if view.inverted else "white"
     axes.set_title(f"{view.title} ({view.modality})", fontsize=8.5, loc="left", pad=4)
-    _draw_letters(axes, view.ends, ink)
-    _draw_bar(axes, view, ink)
+    ink, ground = (INK, "white") if view.inverted else ("white", "black")
+    # Bone is white and a full bladder black: without a ground the words are lost on them.
+    style = {"color": ink, "bbox": {"facecolor": ground, "alpha": 0.5, "linewidth": 0, "pad": 1.2}}
+    _draw_letters(axes, view.ends, style)
+    _draw_bar(axes, view, style)
 
 
-def _draw_letters(axes: Axes, ends: tuple[str, str], ink: str) -> None:
-    style: dict[str, Any] = {"transform": axes.transAxes, "color": ink, "fontsize": 8}
+def _draw_letters(axes: Axes, ends: tuple[str, str], style: Mapping[str, Any]) -> None:
+    style = {"transform": axes.transAxes, "fontsize": 8, **style}
     axes.text(0.03, 0.5, ends[0], ha="left", va="center", **style)
     axes.text(0.97, 0.5, ends[1], ha="right", va="center", **style)
     axes.text(0.5, 0.985, "S", ha="center", va="top", **style)
     axes.text(0.5, 0.015, "I", ha="center", va="bottom", **style)
 
 
-def _draw_bar(axes: Axes, view: View, ink: str) -> None:
+def _draw_bar(axes: Axes, view: View, style: Mapping[str, Any]) -> None:
     high_mm, wide_mm = view.size_mm
     length_mm = next((mm for mm in _BARS_MM if mm <= _LONGEST_BAR * wide_mm), _BARS_MM[-1])
     end_mm, at_mm = 0.97 * wide_mm, 0.975 * high_mm
-    axes.plot([end_mm - length_mm, end_mm], [at_mm, at_mm], color=ink, linewidth=1.6, solid_capstyle="butt")
-    axes.text(
-        end_mm - length_mm / 2, at_mm - 0.008 * high_mm, f"{length_mm} mm", color=ink, fontsize=7, ha="center",
-        va="bottom",
-    )  # fmt: skip
+    bar = {"color": style["color"], "linewidth": 1.6, "solid_capstyle": "butt"}
+    axes.plot([end_mm - length_mm, end_mm], [at_mm, at_mm], **bar)
+    middle_mm, above_mm = end_mm - length_mm / 2, at_mm - 0.012 * high_mm
+    axes.text(middle_mm, above_mm, f"{length_mm} mm", fontsize=7, ha="center", va="bottom", **style)
 
 
 def _grey(view: View, window: tuple[float, float], size: tuple[int, int]) -> _Pixels:
@@ -155,5 +156,5 @@ def _caption(title: str, limit: float) -> str:
         f"{title}: how the log-risk changes when a patch is occluded, averaged over the patches of a voxel, within "
         "the region. Sagittal and coronal slices where the region is largest; in the projection, the change of the "
         f"largest size. Orange: without it the risk is lower, so it raises the risk; blue: it lowers it. {most} "
-        "It says what the model looks at, not what causes relapse."
+        "It says what the model looks at, not what causes the outcome."
     )

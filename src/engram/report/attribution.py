@@ -10,8 +10,8 @@ from engram.report.layout import Column, Table
 
 _MEANING = (
     "Occlusion: a patch of the images is filled with one value, and the log-risk is computed anew by the model of "
-    "the fold that did not train on the patient. It says what the model looks at, not what causes relapse; patch "
-    "size, stride and fill decide much of it."
+    "the fold that did not train on the patient. It says what the model looks at, not what causes the outcome; "
+    "patch size, stride and fill decide much of it."
 )
 _SHARE = (
     "Share: of the patient's summed absolute sensitivity inside the region, mean over the patients whose map "

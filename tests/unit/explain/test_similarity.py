@@ -36,7 +36,7 @@ def test_only_the_order_of_the_changes_counts() -> None:
 def test_maps_that_know_nothing_of_each_other_are_unlike() -> None:
     rng = np.random.default_rng(1)
     pairs = [rng.normal(size=(2, len(PATCHES))) for _ in range(12)]
-    found = map_control("PET", "randomised weights", [similarity(*map(made, pair)) for pair in pairs], seed=0)
+    found = map_control("PET", "untrained weights", [similarity(*map(made, pair)) for pair in pairs], seed=0)
     assert (found.n, found.flat) == (12, 0)
     assert abs(found.signed) < 0.1
     assert found.signed_lower < found.signed < found.signed_upper

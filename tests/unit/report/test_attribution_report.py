@@ -57,12 +57,12 @@ def test_what_is_not_known_is_a_dash_and_flat_maps_are_named() -> None:
 
 def test_controls_say_how_alike_the_maps_are() -> None:
     one = MapControl(
-        row="PET, volume", control="randomised weights", n=12, flat=1, absolute=0.314, absolute_lower=0.2,
+        row="PET, volume", control="untrained weights", n=12, flat=1, absolute=0.314, absolute_lower=0.2,
         absolute_upper=0.4, signed=-0.004, signed_lower=None, signed_upper=None,
     )  # fmt: skip
     table = controls_table([one], untrained=False)
     assert table.rows == (
-        ("PET, volume", "randomised weights", "12", "0.31", "0.20 to 0.40", "0.00", "–"),
+        ("PET, volume", "untrained weights", "12", "0.31", "0.20 to 0.40", "0.00", "–"),
     )  # fmt: skip
     assert any("1 patients" in note for note in table.notes)
 
