@@ -60,8 +60,8 @@ def patch_grid(
     around the region, so equal masks give equal patches; a point of it is kept where its voxel lies in the region
     (paper Appendix A).
 
-    complete: the grid alone leaves out parts of the region: of a spine a third where patches only touch, a
-    fiftieth where the stride is half a patch. Where no stride is longer than its patch, each cell of the grid that
+    complete: the grid alone leaves out parts of the region: half of a skeleton where patches of 40 mm only touch, a
+    twentieth where the stride is half a patch (benchmarks/patch_grid.py). Where no stride is longer than its patch, each cell of the grid that
     holds uncovered voxels gets a patch around that of them which is nearest to the grid point, until every voxel of
     the region is covered. With False, or longer strides, the grid alone is kept, as in the paper; where none of its
     points lies in the region, the region's voxel nearest to its centroid becomes the only one.
