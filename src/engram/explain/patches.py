@@ -61,10 +61,11 @@ def patch_grid(
     (paper Appendix A).
 
     complete: the grid alone leaves out parts of the region: half of a skeleton where patches of 40 mm only touch, a
-    twentieth where the stride is half a patch (benchmarks/patch_grid.py). Where no stride is longer than its patch, each cell of the grid that
-    holds uncovered voxels gets a patch around that of them which is nearest to the grid point, until every voxel of
-    the region is covered. With False, or longer strides, the grid alone is kept, as in the paper; where none of its
-    points lies in the region, the region's voxel nearest to its centroid becomes the only one.
+    twentieth where the stride is half a patch (benchmarks/patch_grid.py). Where no stride is longer than its patch,
+    each cell of the grid that holds uncovered voxels gets a patch around that of them which is nearest to the grid
+    point, until every voxel of the region is covered. With False, or longer strides, the grid alone is kept, as in
+    the paper; where none of its points lies in the region, the region's voxel nearest to its centroid becomes the
+    only one.
     Raises ValueError where the mask is empty or not 3-D, or a length is not positive.
     """
     box = _checked(mask, spacing_mm, patch_mm, stride_mm)
