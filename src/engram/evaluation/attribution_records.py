@@ -14,7 +14,8 @@ class PartAttribution(Record):
     """One anatomical part, over the patients whose map covers any of it.
 
     share: of the patient's absolute sensitivity, inside the region; per_ml: mean share over mean share of the
-    region's volume, so 1 is as much as the part's volume. Intervals: 95 %, bootstrap of patients (percentile).
+    region's volume, so 1 is as much as the part's volume. It is null of a part that is smaller than a patch, which
+    shares the patches of its neighbours. Intervals: 95 %, bootstrap of patients (percentile).
     """
 
     part: str
@@ -35,6 +36,7 @@ class Attribution(Record):
     roi: str
     n: int  # patients with a map that is not flat
     flat: int  # patients in whom no patch changed the risk: they have no shares
+    patch_ml: float  # volume of a patch
     parts: list[PartAttribution]  # from the head down, then what is around the bones
 
 

@@ -32,7 +32,10 @@ class PartShare:
 
     @property
     def per_ml(self) -> float | None:
-        """Share over share of the volume: 1 is as much as its volume. None without voxels, or of a flat map."""
+        """Share over share of the volume: 1 is as much as its volume. None without voxels, or of a flat map.
+
+        Of a part that is smaller than a patch it tells nothing: the patches that cover it cover its neighbours.
+        """
         return self.share / self.volume_share if self.share is not None and self.volume_share else None
 
 
@@ -79,8 +82,10 @@ def share_table(patients: Mapping[int, Sequence[PartShare]]) -> pd.DataFrame:
     return table.astype({"share": "float64", "per_ml": "float64"})
 
 
-def attribution(row: str, roi: str, patients: Iterable[Sequence[PartShare]], *, seed: int) -> Attribution:
-    """Shares over the patients of a cohort. seed: of the bootstrap.
+def attribution(
+    row: str, roi: str, patients: Iterable[Sequence[PartShare]], *, patch_ml: float, seed: int
+) -> Attribution:
+    """Shares over the patients of a cohort. patch_ml: volume of a whole patch. seed: of the bootstrap.
 
     Every patient counts alike, however large the changes of his map are. A flat map has no shares: such patients
     are counted, and left out.
@@ -88,19 +93,22 @@ def attribution(row: str, roi: str, patients: Iterable[Sequence[PartShare]], *, 
     known = list(patients)
     lively = [shares for shares in known if all(one.share is not None for one in shares)]
     by_place = [[shares[i] for shares in lively if shares[i].volume_ml] for i in range(len(PLACES))]
-    parts = [_part(place, seen, seed) for place, seen in zip(PLACES, by_place, strict=True)]
-    return Attribution(row=row, roi=roi, n=len(lively), flat=len(known) - len(lively), parts=parts)
+    parts = [_part(place, seen, patch_ml, seed) for place, seen in zip(PLACES, by_place, strict=True)]
+    flat = len(known) - len(lively)
+    return Attribution(row=row, roi=roi, n=len(lively), flat=flat, patch_ml=patch_ml, parts=parts)
 
 
-def _part(place: str, seen: Sequence[PartShare], seed: int) -> PartAttribution:
+def _part(place: str, seen: Sequence[PartShare], patch_ml: float, seed: int) -> PartAttribution:
     shares = np.array([one.share for one in seen], dtype=np.float64)
     volumes = np.array([one.volume_share for one in seen], dtype=np.float64)
-    share: Estimate = mean_of(shares, seed=seed)
-    per_ml: Estimate = ratio_of(shares, volumes, seed=seed)
+    volume_ml = float(np.mean([one.volume_ml for one in seen])) if seen else None
+    told = volume_ml is not None and volume_ml >= patch_ml
+    share = mean_of(shares, seed=seed)
+    per_ml = ratio_of(shares, volumes, seed=seed) if told else Estimate(None)
     return PartAttribution(
         part=place,
         n=len(seen),
-        volume_ml=float(np.mean([one.volume_ml for one in seen])) if seen else None,
+        volume_ml=volume_ml,
         share=share.value,
         share_lower=share.lower,
         share_upper=share.upper,

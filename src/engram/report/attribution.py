@@ -17,7 +17,10 @@ _SHARE = (
     "Share: of the patient's summed absolute sensitivity inside the region, mean over the patients whose map "
     "covers any of the part; the shares of parts that some patients lack do not add up to 100 %."
 )
-_PER_ML = "Per mL: the mean share over the mean share of the region's volume; 1 is as much as the part's volume."
+_PER_ML = (
+    "Per mL: the mean share over the mean share of the region's volume; 1 is as much as the part's volume. A part "
+    "that is smaller than a patch has none, for it shares the patches of its neighbours."
+)
 _INTERVAL = "95 % CI: bootstrap of patients (percentile); \u2013 with fewer than 10 of them."
 _SIMILAR = (
     "Mean over patients of Spearman's correlation of each map with that of a model that can know nothing, over the "

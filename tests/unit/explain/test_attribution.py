@@ -69,7 +69,7 @@ def test_over_patients_shares_are_means_and_per_ml_is_of_means() -> None:
     volumes = np.linspace(0.1, 0.4, 20)
     shares = np.linspace(0.2, 0.6, 20)[::-1]
     cohort = [patient(share, volume=volume) for share, volume in zip(shares, volumes, strict=True)]
-    found = attribution("PET", "skeleton", cohort, seed=1)
+    found = attribution("PET", "skeleton", cohort, patch_ml=64, seed=1)
     skull = found.parts[SKULL]
     assert (found.n, found.flat, skull.n) == (20, 0, 20)
     assert (skull.share, skull.volume_ml) == pytest.approx((0.4, 250))
@@ -79,24 +79,31 @@ def test_over_patients_shares_are_means_and_per_ml_is_of_means() -> None:
     assert skull.per_ml_lower < 1.6 < skull.per_ml_upper
     ribs = found.parts[PARTS.index("ribs and sternum")]
     assert (ribs.n, ribs.volume_ml, ribs.share, ribs.per_ml) == (0, None, None, None)
-    assert found == attribution("PET", "skeleton", cohort, seed=1)
-    assert found != attribution("PET", "skeleton", cohort, seed=2)
+    assert found == attribution("PET", "skeleton", cohort, patch_ml=64, seed=1)
+    assert found != attribution("PET", "skeleton", cohort, patch_ml=64, seed=2)
 
 
 def test_a_part_is_measured_where_it_is() -> None:
     without = [
         PartShare(place, 10.0, 1.0, 1.0) if place == "limbs" else PartShare(place, 0, 0, 0) for place in PLACES
     ]
-    found = attribution("PET", "skeleton", [patient(0.5), patient(0.7), without], seed=0)
+    found = attribution("PET", "skeleton", [patient(0.5), patient(0.7), without], patch_ml=64, seed=0)
     assert (found.parts[SKULL].n, found.n) == (2, 3)
     assert found.parts[SKULL].share == pytest.approx(0.6)
 
 
+def test_a_part_smaller_than_a_patch_cannot_be_told_from_its_neighbours() -> None:
+    cohort = [patient(0.5)] * 12  # 250 mL of skull
+    skull = attribution("PET", "skeleton", cohort, patch_ml=251, seed=0).parts[SKULL]
+    assert (skull.n, skull.share, skull.per_ml, skull.per_ml_lower) == (12, pytest.approx(0.5), None, None)
+    assert attribution("PET", "skeleton", cohort, patch_ml=250, seed=0).parts[SKULL].per_ml == pytest.approx(2)
+
+
 def test_flat_maps_are_counted_and_left_out() -> None:
     flat = [PartShare(place, 1.0, 1 / len(PLACES), None) for place in PLACES]
-    found = attribution("PET", "skeleton", [patient(0.5), flat, flat], seed=0)
+    found = attribution("PET", "skeleton", [patient(0.5), flat, flat], patch_ml=64, seed=0)
     assert (found.n, found.flat, found.parts[SKULL].n) == (1, 2, 1)
-    assert attribution("PET", "skeleton", [flat], seed=0).parts[SKULL].share is None
+    assert attribution("PET", "skeleton", [flat], patch_ml=64, seed=0).parts[SKULL].share is None
 
 
 def test_few_patients_have_no_interval() -> None:

@@ -33,7 +33,7 @@ def found(*, flat: int = 0, sure: bool = True) -> Attribution:
     """The skull looked at a fifth as much as its volume, the lumbar spine 3 times as much, the limbs in no map."""
     values = {"skull": 0.2, "lumbar spine": 3.0, "thoracic spine": 1.0, "limbs": None}
     parts = [part(name, values.get(name, 0.5), sure=sure) for name in (*PARTS, AROUND)]
-    return Attribution(row="PET, volume", roi="skeleton", n=12, flat=flat, parts=parts)
+    return Attribution(row="PET, volume", roi="skeleton", n=12, flat=flat, patch_ml=64.0, parts=parts)
 
 
 def test_every_part_that_any_map_covers_has_a_line() -> None:
@@ -86,6 +86,16 @@ def test_the_body_prints_each_number() -> None:
 
 def darkness(colour: str) -> float:
     return -sum(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def test_a_part_smaller_than_a_patch_has_no_shade_of_its_own() -> None:
+    small = part("skull", 0.2).model_copy(update={"volume_ml": 9.0, "per_ml": None, "per_ml_lower": None})
+    one = found().model_copy(update={"parts": [small]})
+    drawn = texts(draw_body(one, untrained=False).svg)
+    assert "smaller than a patch" in drawn
+    assert drawn[drawn.index("skull") :].count("–") == 1
+    assert attribution_table([one], untrained=False).rows[0][-2:] == ("–", "–")
+    assert "smaller than a patch" not in texts(draw_body(found(), untrained=False).svg)
 
 
 def test_the_more_of_the_sensitivity_per_ml_the_darker() -> None:

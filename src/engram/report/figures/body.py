@@ -88,7 +88,7 @@ def _draw(axes: Axes, found: Attribution) -> None:
     ordered = sorted(found.parts, key=lambda part: -_ENDS.get(part.part, (0.0, 0.0))[1])
     _draw_heads(axes)
     for i, part in enumerate(ordered):
-        _draw_row(axes, _FIRST - i * _STEP, part)
+        _draw_row(axes, _FIRST - i * _STEP, part, found.patch_ml)
 
 
 def _draw_heads(axes: Axes) -> None:
@@ -101,7 +101,7 @@ def _draw_heads(axes: Axes) -> None:
         axes.text(x, _FIRST + 0.7 * _STEP, words, ha=side, **style)
 
 
-def _draw_row(axes: Axes, y: float, part: PartAttribution) -> None:
+def _draw_row(axes: Axes, y: float, part: PartAttribution, patch_ml: float) -> None:
     if part.part in _ENDS:
         end_x, end_y = _ENDS[part.part]
         axes.plot([end_x, _SWATCH - 14, _SWATCH - 4], [end_y, y, y], color=HAIRLINE, linewidth=0.8, zorder=5)
@@ -112,6 +112,8 @@ def _draw_row(axes: Axes, y: float, part: PartAttribution) -> None:
     if not part.n:
         axes.text(_PER_ML, y, "in no map", color=QUIET, ha="right", **style)
         return
+    if part.volume_ml is not None and part.volume_ml < patch_ml:
+        axes.text(_INTERVAL, y, "smaller than a patch", color=QUIET, fontsize=8, **style)
     axes.text(_PER_ML, y, number(part.per_ml, 2), ha="right", **style)
     if part.per_ml_lower is not None:
         limits = interval(part.per_ml_lower, part.per_ml_upper, 2)
