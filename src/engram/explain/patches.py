@@ -22,7 +22,6 @@ Box = tuple[slice, slice, slice]
 Millimetres = tuple[float, float, float]
 Places = npt.NDArray[np.intp]
 Fill = Literal["volume mean", "region mean"]
-FILLS: tuple[Fill, ...] = ("volume mean", "region mean")
 
 
 @dataclass(frozen=True)
