@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,11 +17,16 @@ def to_frames(volume: Volume, window: tuple[float, float]) -> npt.NDArray[np.uin
     (255), clipped outside; computed in float32 and rounded to the nearest integer, halves to even.
     Raises ValueError unless low < high.
     """
+    frames = np.empty(volume.grid.shape, dtype=np.uint8)
+    for frame, plane in zip(frames, volume.voxels[::-1], strict=True):
+        frame[:] = to_frame(plane, window)
+    return frames
+
+
+def to_frame(plane: npt.NDArray[Any], window: tuple[float, float]) -> npt.NDArray[np.uint8]:
+    """One axial slice (y, x) as `to_frames` shows it, uint8 (h, w). Raises ValueError unless low < high."""
     low, high = window
     if not low < high:
         raise ValueError(f"a window goes from low to high, not from {low} to {high}")
-    frames = np.empty(volume.grid.shape, dtype=np.uint8)
-    for frame, plane in zip(frames, volume.voxels[::-1], strict=True):
-        share = (plane.astype(np.float32) - np.float32(low)) / np.float32(high - low)
-        frame[:] = np.rint(np.clip(share, 0.0, 1.0) * np.float32(255.0))
-    return frames
+    share = (plane.astype(np.float32) - np.float32(low)) / np.float32(high - low)
+    return np.asarray(np.rint(np.clip(share, 0.0, 1.0) * np.float32(255.0)), dtype=np.uint8)
