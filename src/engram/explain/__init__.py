@@ -1,0 +1,1 @@
+"""Why a risk is what it is: from the models of the folds back to images and covariates."""
