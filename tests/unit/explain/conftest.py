@@ -51,7 +51,7 @@ def config_of():
 
 @pytest.fixture
 def table_of():
-    """A table of n patients whose risk is told by age and by a blob in the PET; gaps in age and stage."""
+    """A table of patients whose risk is told by age and by a blob in the PET; gaps in age and stage."""
 
     def make(n=40, seed=0, pixels=8, strength=1.5):
         rng = np.random.default_rng(seed)
@@ -66,7 +66,7 @@ def table_of():
         )
         covariates.loc[rng.choice(n, n // 10, replace=False), "age"] = np.nan
         pet, ct = rng.normal(size=(2, n, 2, 4, pixels, pixels), scale=0.3).astype(np.float32)
-        pet[:, :, :, 2:4, 2:4] += 2 * imaging[:, None, None, None, None].astype(np.float32)
+        pet[:, :, :, 2:4, 5:7] += 2 * imaging[:, None, None, None, None].astype(np.float32)
         embeddings = {EmbeddingKey("PET", "spine"): pet, EmbeddingKey("CT", "spine"): ct}
         ids = tuple(f"P{i:03d}" for i in range(n))
         outcome = SurvivalOutcome(rng.random(n) < 0.8, time)
@@ -79,8 +79,8 @@ def table_of():
 def evaluated(config_of, table_of, tmp_path):
     """A study whose rows were evaluated: table, folds, config, and what `fold_models` needs besides."""
 
-    def make(row, n=40, seed=0, pixels=8, others=(), **sections):
-        table, config = table_of(n, seed, pixels), config_of(**sections)
+    def make(row, others=(), change=lambda table: table, **sections):
+        table, config = change(table_of()), config_of(**sections)
         spec, *more = [next(s for s in rows_of(config) if s.name == name) for name in (row, *others)]
         folds = study_folds(table, config.evaluation)
         kept = tmp_path / "folds"
