@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.functional import interpolate, pad
 
 from engram.errors import ConfigError
+from engram.evaluation.explanation_records import GradCamPeak
 from engram.evaluation.rows import AVERAGING, DEEPSURV
 from engram.explain.fold_model import FoldModel
 from engram.heads.averaging import AveragingHead
@@ -75,6 +76,25 @@ def grad_cam(model: FoldModel, patient: PatientFeatures, modality: str) -> GradC
         mean = torch.stack(cells).mean(dim=0)
         signed = _on_map(mean, inputs.maps[modality].shape[2:], _pooled(fitted.nets[0], inputs, modality))
     return GradCam(modality, signed, (mean.shape[0], mean.shape[1]), len(cells))
+
+
+def peak_of(found: GradCam, model: FoldModel, patient: int) -> GradCamPeak:
+    """What is saved of a map, besides its picture. patient: number in the study's order, from 1."""
+    size = np.abs(found.signed)
+    total = float(size.sum())
+    place = np.unravel_index(int(size.argmax()), size.shape)
+    return GradCamPeak(
+        row=model.spec.name,
+        modality=found.modality,
+        patient=patient,
+        fold=model.number + 1,
+        networks=found.networks,
+        cells=list(found.cells),
+        highest=float(found.signed.max()),
+        lowest=float(found.signed.min()),
+        peak=[(int(at) + 0.5) / n for at, n in zip(place, size.shape, strict=True)],
+        raising=float(found.positive.sum()) / total if total else None,
+    )
 
 
 def _of_net(net: DeepSurvNet, inputs: ModelInputs, modality: str) -> torch.Tensor:

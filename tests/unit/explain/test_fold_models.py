@@ -19,6 +19,11 @@ ROWS = ["Clinical, ridge Cox", "PET, spine", "PET + CT + clinical, spine, gate"]
 PET = EmbeddingKey("PET", "spine")
 
 
+def assert_alike(alone, together):
+    """To the rounding of float32, which normalisation makes as large as 2e-5 of the risks' spread."""
+    np.testing.assert_allclose(alone, together, rtol=0, atol=1e-4 * together.std())
+
+
 @pytest.mark.parametrize("row", ROWS)
 def test_models_made_again_have_the_risks_and_fingerprints_of_the_study(evaluated, row):
     study, kept, results = evaluated(row)
@@ -30,7 +35,7 @@ def test_models_made_again_have_the_risks_and_fingerprints_of_the_study(evaluate
         held_out = study[0].features.subset(model.test_index)
         assert held_out.ids == model.test_ids
         np.testing.assert_array_equal(model.fitted.predict(held_out), result.test_risk)
-        np.testing.assert_allclose(model.risk(held_out), result.test_risk, rtol=1e-5, atol=1e-6)
+        assert_alike(model.risk(held_out), result.test_risk)
 
 
 def test_settings_and_epochs_are_those_that_a_search_on_another_row_found(evaluated, monkeypatch):
@@ -139,7 +144,7 @@ def test_controls_are_of_the_same_design_and_learned_nothing(evaluated, row, con
         for different in (model, another):
             assert not np.array_equal(first.test_risk, different.test_risk)
         held_out = study[0].features.subset(first.test_index)
-        np.testing.assert_allclose(first.risk(held_out), first.test_risk, rtol=1e-5, atol=1e-6)
+        assert_alike(first.risk(held_out), first.test_risk)
         assert first.fingerprint != model.fingerprint
     if row == "PET, spine" and control == UNTRAINED:
         assert [model.epochs for model in spoiled] == [0, 0]

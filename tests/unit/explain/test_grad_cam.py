@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 from engram.errors import CohortError, ConfigError
 from engram.evaluation.fingerprint import fingerprint
 from engram.explain.fold_models import fold_models
-from engram.explain.grad_cam import GradCam, _on_map, grad_cam
+from engram.explain.grad_cam import GradCam, _on_map, grad_cam, peak_of
 from engram.outcome import SurvivalOutcome
 from engram.survival.network import Batch
 from engram.table import EmbeddingKey, StudyTable
@@ -108,6 +108,17 @@ def test_the_plane_has_scales_of_its_own_and_the_sign_is_kept():
     assert cam.on_plane((40, 20), positive=True).min() == 0
     smaller = GradCam("PET", np.repeat(np.repeat(signed, 8, 0), 8, 1), (2, 2), 1).on_plane((4, 4))
     np.testing.assert_allclose(smaller[0, 0], 1.0, atol=1e-6)
+
+
+def test_the_record_says_where_and_how_much_and_not_who(model_of):
+    model, _ = model_of("PET, spine")
+    signed = np.zeros((4, 8), dtype=np.float32)
+    signed[3, 1], signed[0, 0] = -3, 1
+    record = peak_of(GradCam("PET", signed, (1, 2), 2), model, 7)
+    assert (record.highest, record.lowest, record.raising) == (1, -3, 0.25)
+    assert record.peak == [3.5 / 4, 1.5 / 8]
+    assert (record.patient, record.fold, record.networks) == (7, 1, 2)
+    assert peak_of(GradCam("PET", 0 * signed, (1, 2), 2), model, 7).raising is None
 
 
 def test_what_has_no_averaging_cnn_or_trained_the_model_is_refused(model_of):
