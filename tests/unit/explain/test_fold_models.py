@@ -38,9 +38,13 @@ def test_models_made_again_have_the_risks_and_fingerprints_of_the_study(evaluate
         assert_alike(model.risk(held_out), result.test_risk)
 
 
-def test_settings_and_epochs_are_those_that_a_search_on_another_row_found(evaluated, monkeypatch):
+@pytest.mark.parametrize(("row", "others"), [("PET + CT, spine", ["CT, spine"]), ("CT, spine", [])])
+def test_settings_and_epochs_are_those_that_a_search_found_on_this_row_or_another(
+    evaluated, monkeypatch, row, others
+):
     tuning = {"protocols": ["nested"], "trials": 2, "inner_folds": 2}
-    study, kept, results = evaluated("PET + CT, spine", others=["CT, spine"], tuning=tuning)
+    training = {"max_epochs": 4, "patience": 2, "inner_folds": 1, "ensemble": 1, "learning_rate": 1e-2}
+    study, kept, results = evaluated(row, others=others, tuning=tuning, training=training)
     monkeypatch.setattr(tuning_module, "validated", None)  # every trial is kept
     models = fold_models(*study, **kept)
     for model, result in zip(models, results, strict=True):
