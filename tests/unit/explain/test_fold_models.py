@@ -52,6 +52,24 @@ def test_settings_and_epochs_are_those_that_a_search_found_on_this_row_or_anothe
     assert all(model.config.tuning == study[3].tuning for model in models)
 
 
+def test_settings_of_a_search_on_the_test_folds_are_found_again(evaluated):
+    slow = {"max_epochs": 8, "patience": 4, "inner_folds": 1, "ensemble": 1, "learning_rate": 1e-5}
+    tuning = {"protocols": ["paper"], "trials": 4}
+    study, kept, results = evaluated("Clinical, DeepSurv", tuning=tuning, training=slow)
+    models = fold_models(*study, **kept)
+    assert models[0].config.training == models[1].config.training != study[3].training
+    for model, result in zip(models, results, strict=True):
+        np.testing.assert_array_equal(model.test_risk, result.test_risk)
+
+
+def test_no_model_is_left_on_disk(evaluated):
+    study, kept, _ = evaluated("Clinical, DeepSurv")
+    before = {path: path.read_bytes() for path in kept["cache_dir"].rglob("*") if path.is_file()}
+    models = fold_models(*study, **kept)
+    control_models(study[0], models, PERMUTED, cache_dir=kept["cache_dir"], workers=0)
+    assert {path: path.read_bytes() for path in kept["cache_dir"].rglob("*") if path.is_file()} == before
+
+
 @pytest.mark.parametrize("row", ROWS)
 def test_a_risk_is_the_same_alone_and_among_others(evaluated, row):
     study, kept, _ = evaluated(row)
