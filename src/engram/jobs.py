@@ -70,7 +70,7 @@ def run_jobs(
     if not jobs:
         return []
     if workers == 0:
-        with _threads(threads):
+        with torch_threads(threads):
             return _in_this_process(function, jobs, prepare, prepare_with, progress)
     context = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
@@ -138,7 +138,8 @@ def _telling(tell: Callable[[float], object]) -> Iterator[None]:
 
 
 @contextmanager
-def _threads(number: int) -> Iterator[None]:
+def torch_threads(number: int) -> Iterator[None]:
+    """So many threads of PyTorch inside the block; as many as there were afterwards."""
     import torch
 
     before = torch.get_num_threads()

@@ -135,21 +135,41 @@ def opened(path: Path) -> StudyTable:
     return load_table(path)
 
 
-def kept_risks(job: FoldJob) -> FoldRisks:
-    """The risks of one job: those kept, or made now. The model sees the training patients alone."""
+@dataclass(frozen=True)
+class JobParts:
+    """What one job is given. training, test: what the row sees of both. kept: the file of its result."""
+
+    training: StudyTable
+    test: PatientFeatures
+    seed: int
+    kept: Path
+
+
+def parts_of(job: FoldJob) -> JobParts:
+    """The patients of one job, its seed, and the address of its result."""
     whole = opened(job.table)
     table = replace(whole, features=visible(whole.features, job.spec))  # before the copies: maps are large
     training, test = table.subset(job.fold.train_index), table.features.subset(job.fold.test_index)
     seed = job_seed(job.config.evaluation.seed, job.spec.name, job.number)
-    kept = job.cache_dir / f"{_address(job, training, test, seed)}.json"
-    found = _read(kept, n_test=len(test), n_train=len(training))
+    return JobParts(training, test, seed, job.cache_dir / f"{_address(job, training, test, seed)}.json")
+
+
+def risks_found(parts: JobParts) -> FoldRisks | None:
+    """The kept risks of one job; None where there are none."""
+    return _read(parts.kept, n_test=len(parts.test), n_train=len(parts.training))
+
+
+def kept_risks(job: FoldJob) -> FoldRisks:
+    """The risks of one job: those kept, or made now. The model sees the training patients alone."""
+    parts = parts_of(job)
+    found = risks_found(parts)
     if found is not None:
         return found
     try:
-        risks = fold_risks(training, test, job.spec, job.config, seed=seed, epochs=job.epochs)
+        risks = fold_risks(parts.training, parts.test, job.spec, job.config, seed=parts.seed, epochs=job.epochs)
     except CohortError as error:
         raise CohortError(f"row '{job.spec.name}', fold {job.number + 1}: {error}") from error
-    write_json(kept, _as_json(risks))
+    write_json(parts.kept, _as_json(risks))
     return risks
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from engram.config import StudyConfig
 from engram.config_tuning import ProtocolName
+from engram.errors import ConfigError
 from engram.evaluation.fold_fit import FoldResult, scored
 from engram.evaluation.fold_jobs import FoldJob, by_row, fold_jobs, kept_risks
 from engram.evaluation.paper_protocol import SameFoldsJob, search_on_test_folds
@@ -87,11 +89,52 @@ def headline_rows(
     progress: Progress | None = None,
 ) -> list[list[FoldResult]]:
     """Each row on each fold by the headline's protocol alone, tuning and all. As `run_protocols`."""
-    headline = config.tuning.headline
-    tuning = config.tuning.model_copy(update={"protocols": (headline,)})
-    alone = config.model_copy(update={"tuning": tuning})
+    alone = _headline_alone(config)
     found = run_protocols(table, specs, folds, alone, workers=workers, cache_dir=cache_dir, progress=progress)
-    return found.results[headline]
+    return found.results[config.tuning.headline]
+
+
+@contextmanager
+def headline_jobs(
+    table: StudyTable,
+    spec: RowSpec,
+    specs: Sequence[RowSpec],
+    folds: Sequence[Fold],
+    config: StudyConfig,
+    *,
+    workers: int,
+    cache_dir: Path,
+    progress: Progress | None = None,
+) -> Iterator[list[FoldJob]]:
+    """The jobs of one row, one a fold, with the settings and epochs that the headline's protocol finds for it.
+
+    specs: all rows of the study, for the search may have been made on another one; trials that were kept are not
+    made again. Raises ConfigError where the row is none of them, and as `run_protocols`.
+    """
+    few = _with_its_owner(spec, specs, share=config.tuning.share)
+    groups, tuning = groups_of(few, share=config.tuning.share), _headline_alone(config).tuning
+    work = _Work(workers, phases_of(few, len(folds), tuning), progress, None)
+    with fold_jobs(table, few, folds, config, cache_dir=cache_dir) as jobs:
+        rows = by_row(jobs, len(folds))
+        tuned = _tuned(rows, _searched(tuning.headline, groups, rows, work))
+        yield by_row(tuned, len(folds))[-1]
+
+
+def _with_its_owner(spec: RowSpec, specs: Sequence[RowSpec], *, share: bool) -> list[RowSpec]:
+    """The row, and before it the one on which its search was made, where that is another."""
+    if spec not in specs:
+        raise ConfigError(
+            f"'{spec.name}' is no row of this study with numbers. Take one of: {', '.join(s.name for s in specs)}."
+        )
+    position = specs.index(spec)
+    owner = next(group.owner for group in groups_of(specs, share=share) if position in group.members)
+    return list(dict.fromkeys([specs[owner], spec]))
+
+
+def _headline_alone(config: StudyConfig) -> StudyConfig:
+    """The study with no protocol but the headline's."""
+    tuning = config.tuning.model_copy(update={"protocols": (config.tuning.headline,)})
+    return config.model_copy(update={"tuning": tuning})
 
 
 def _searched(
