@@ -2,6 +2,8 @@
 
 `final` is the paper's (2.3.1): the last entries, which know the last slices and next to nothing of the rest. The
 others see the whole volume, the region alone, or each anatomical part of it (requirements, section 3).
+`roi_without_memory` is `roi` of slices that recall nothing: what the prompt makes of the encoder's features, which
+the memory is held against.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 Float32 = npt.NDArray[np.float32]
 
 AREA_BINS = 32
+WITHOUT_MEMORY: ReadOutName = "roi_without_memory"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +76,14 @@ class Gathering(Protocol):
 
 @dataclass(frozen=True)
 class ReadOut:
-    """A read-out. needs: places of a pass of n slices, in reading order; start: begins to gather for one region."""
+    """A read-out. needs: places of a pass of n slices, in reading order; start: begins to gather for one region;
+    without_memory: it takes entries that were read with nothing recalled, whatever the protocol recalls."""
 
     name: str
     needs: Callable[[int], range]
     start: Callable[[Region], Gathering]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    without_memory: bool = False
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -92,7 +97,7 @@ def read_out(name: ReadOutName, *, final_entries: int = 2) -> ReadOut:
         return ReadOut(
             name, lambda n: range(max(0, n - final_entries), n), lambda _: _Final(), {"entries": final_entries}
         )
-    return ReadOut(name, range, _GATHERINGS[name])
+    return ReadOut(name, range, _GATHERINGS[name], without_memory=name == WITHOUT_MEMORY)
 
 
 class _Final:
@@ -247,6 +252,7 @@ _GATHERINGS: dict[str, Callable[[Region], Gathering]] = {
     "volume_map": _MeanMap,
     "volume": lambda region: _Pooled(region, 1, _everywhere),
     "roi": lambda region: _Pooled(region, 1, _inside),
+    WITHOUT_MEMORY: lambda region: _Pooled(region, 1, _inside),
     "regions": lambda region: _Pooled(region, len(PARTS), _each_part),
     "pointers": _Pointers,
     "scores": _Scores,
