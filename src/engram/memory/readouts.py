@@ -2,6 +2,8 @@
 
 `final` is the paper's (2.3.1): the last entries, which know the last slices and next to nothing of the rest. The
 others see the whole volume, the region alone, or each anatomical part of it (requirements, section 3).
+`roi_without_memory` is `roi` of slices that recall nothing: what the prompt makes of the encoder's features, which
+the memory is held against.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import numpy.typing as npt
 from engram.config_embedding import ReadOutName
 from engram.memory.contract import Reading
 from engram.memory.drawn import coverage, drawn_area_mm2
+from engram.memory.moments import Moments, Share
 from engram.memory.prompts import SlicePrompts, Spacing
 from engram.roi.anatomy import PARTS, PartMap
 from engram.roi.regions import Mask
@@ -26,6 +29,7 @@ Float32 = npt.NDArray[np.float32]
 Part = TypeVar("Part")
 
 AREA_BINS = 32
+WITHOUT_MEMORY: ReadOutName = "roi_without_memory"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +76,8 @@ class Gathering(ABC, Generic[Part]):
 
     @abstractmethod
     def part(self, entry: Entry) -> Part:
-        """What is taken of an entry, whatever the others are: `engram.memory.rereading` keeps it for the slices that
-        did not change."""
+        """What is taken of an entry, whatever the others are. `engram.memory.rereading` keeps it where nothing
+        changed."""
 
     @abstractmethod
     def put(self, part: Part) -> None:
@@ -86,12 +90,14 @@ class Gathering(ABC, Generic[Part]):
 
 @dataclass(frozen=True)
 class ReadOut:
-    """A read-out. needs: places of a pass of n slices, in reading order; start: begins to gather for one region."""
+    """A read-out. needs: places of a pass of n slices, in reading order; start: begins to gather for one region;
+    without_memory: it takes entries that were read with nothing recalled, whatever the protocol recalls."""
 
     name: str
     needs: Callable[[int], range]
     start: Callable[[Region], Gathering[Any]]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    without_memory: bool = False
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -105,7 +111,7 @@ def read_out(name: ReadOutName, *, final_entries: int = 2) -> ReadOut:
         return ReadOut(
             name, lambda n: range(max(0, n - final_entries), n), lambda _: _Final(), {"entries": final_entries}
         )
-    return ReadOut(name, range, _GATHERINGS[name])
+    return ReadOut(name, range, _GATHERINGS[name], without_memory=name == WITHOUT_MEMORY)
 
 
 class _Final(Gathering[Float32]):
@@ -140,47 +146,6 @@ class _MeanMap(Gathering[Float32]):
 
     def result(self) -> Arrays:
         return {"memory": np.asarray(self._sum / self._n, dtype=np.float32)[None]}
-
-
-@dataclass(frozen=True, eq=False)
-class Share:
-    """What some weighted vectors add to their moments. sums: of x and of its square, float64 (2, width); most: (width,)."""
-
-    weight: float
-    sums: npt.NDArray[np.float64]
-    most: Float32
-
-    @classmethod
-    def of(cls, values: Float32, weights: npt.NDArray[np.float64]) -> Share:
-        """values: (width, k); weights: (k,), at least 0. What weighs nothing is not seen."""
-        seen = weights > 0
-        if not seen.any():
-            return cls(0.0, np.zeros((2, len(values))), np.full(len(values), -np.inf, dtype=np.float32))
-        x, w = values[:, seen].astype(np.float64), weights[seen]
-        return cls(float(w.sum()), np.stack([x @ w, (x * x) @ w]), values[:, seen].max(axis=1))
-
-
-class Moments:
-    """Weighted mean, standard deviation and maximum of vectors, gathered in float64; NaN where nothing came."""
-
-    def __init__(self, width: int) -> None:
-        self._weight = 0.0
-        self._sums = np.zeros((2, width))
-        self._most = np.full(width, -np.inf)
-
-    def add(self, share: Share) -> None:
-        """Take the share of some vectors."""
-        self._weight += share.weight
-        self._sums += share.sums
-        self._most = np.maximum(self._most, share.most)
-
-    def vector(self) -> Float32:
-        """Mean, standard deviation and maximum, one after the other: float32 (3 * width,)."""
-        if self._weight == 0:
-            return np.full(3 * len(self._most), np.nan, dtype=np.float32)
-        mean, square = self._sums / self._weight
-        sd = np.sqrt(np.maximum(square - mean * mean, 0.0))
-        return np.concatenate([mean, sd, self._most]).astype(np.float32)
 
 
 class _Pooled(Gathering[list[Share]]):
@@ -296,6 +261,7 @@ _GATHERINGS: dict[str, Callable[[Region], Gathering[Any]]] = {
     "volume_map": _MeanMap,
     "volume": lambda region: _Pooled(region, _everywhere),
     "roi": lambda region: _Pooled(region, _inside),
+    WITHOUT_MEMORY: lambda region: _Pooled(region, _inside),
     "regions": lambda region: _Pooled(region, _each_part),
     "pointers": _Pointers,
     "scores": _Scores,
