@@ -67,13 +67,12 @@ class Rereader:
         self._backbone, self._frames, self._wanted, self._protocol = backbone, frames, wanted, protocol
         self._batch, self._tolerance = batch, tolerance
         self._plan = plan(wanted, protocol)
-        self._is_read = frozenset(step.z for one in self._plan.passes for step in one.steps)
         self._ways = _ways(backbone, wanted, protocol)
         self._base: dict[WayKey, Mapping[int, Kept]] = {key: {} for key in self._ways}
         self._spool = FeatureSpool(keep=protocol.remembers or len(self._plan.passes) > 1)
         with ExitStack() as stack:
             stack.enter_context(self._spool)
-            retakes = self._retakes(frames.__getitem__, self._is_read, self._spool, progress)
+            retakes = self._retakes(frames.__getitem__, range(len(frames)), self._spool, progress)
             self._base = {key: dict(retake.kept) for key, retake in retakes.items()}
             self.baseline: Found = self._gathered(retakes)
             self._closing: ExitStack | None = stack.pop_all()
@@ -103,11 +102,7 @@ class Rereader:
             raise ValueError("the features of this scan are gone: reread inside the context of the Rereader")
         for z, plane in changed.items():
             self._check_plane(z, plane)
-        news = {
-            z: plane
-            for z, plane in changed.items()
-            if z in self._is_read and not np.array_equal(plane, self._frames[z])
-        }
+        news = {z: plane for z, plane in changed.items() if not np.array_equal(plane, self._frames[z])}
         with FeatureSpool(keep=len(self._plan.passes) > 1) as spool:
             return self._gathered(self._retakes(lambda zs: np.stack([news[z] for z in zs]), news.keys(), spool))
 
