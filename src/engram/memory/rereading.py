@@ -41,8 +41,8 @@ class Rereader:
     """Reads a scan once, then again and again with some slices changed (requirement 34: occlusion).
 
     frames: uint8 (n, h, w), most superior first, not copied; wanted, protocol, batch: as `read_regions` takes them.
-    tolerance: None is exact, the numbers of `read_regions` on the changed frames: to the bit with batch 1, otherwise
-    to the rounding of another batch. A number is faster: a slice is not read again once each memory and pointer that
+    tolerance: None is exact, the numbers of `read_regions` on the changed frames: to the bit with batch 1, else to
+    the rounding of another batch. A number is faster: a slice is not read again once each memory and pointer that
     it looks back on lies within this relative distance (Euclidean norm) of the baseline's. It may be set anew
     between readings, for the baseline does not depend on it. progress: of the baseline.
 
