@@ -11,7 +11,9 @@ from engram.config_section import Section
 UNTRAINED_MINI = "untrained-mini"  # the small model with random weights, for tests and the demo
 
 PromptKind = Literal["box", "padded_box", "jittered_box", "mask", "points", "coarse_box", "random_box"]
-ReadOutName = Literal["final", "volume_map", "volume", "roi", "regions", "pointers", "scores", "area"]
+ReadOutName = Literal[
+    "final", "volume_map", "volume", "roi", "roi_without_memory", "regions", "pointers", "scores", "area"
+]
 
 
 class Embedding(Section):

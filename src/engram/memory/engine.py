@@ -1,15 +1,15 @@
 """The engine: plans which slices are read for which regions, then reads each slice once for all of them.
 
 A read-out says which entries it needs (`engram.memory.readouts`). Where slices remember, those before a needed one
-are read too; where they do not (`prompting: all`), nothing else is.
+are read too; where they do not (`prompting: all`), nothing else is. A read-out without memory has its slices read
+once more, with their prompts and no recall, from the same image features.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Any
 
 from engram.memory.contract import Backbone, Frames, SliceFeatures
 from engram.memory.propagation import Propagation
@@ -38,13 +38,28 @@ class Wanted:
         n = len(self.region.prompts)
         return frozenset(place for readout in self.readouts for place in readout.needs(n))
 
+    def apart(self, protocol: Protocol) -> dict[bool, Wanted]:
+        """What is read as the protocol says (False), and what is read once more, without memory (True); what nobody
+        asks for is not there. Where no slice remembers, the two are one reading."""
+
+        def again(readout: ReadOut) -> bool:
+            return readout.without_memory and protocol.remembers
+
+        kinds = sorted({again(readout) for readout in self.readouts})
+        return {
+            kind: Wanted(self.region, tuple(readout for readout in self.readouts if again(readout) == kind))
+            for kind in kinds
+        }
+
 
 @dataclass(frozen=True)
 class Visit:
-    """One region at one slice. place: in the reading order of the pass."""
+    """One region at one slice. place: in the reading order of the pass; without_memory: read with nothing recalled,
+    where the protocol recalls."""
 
     region: str
     place: int
+    without_memory: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +96,7 @@ class Plan:
 
     @property
     def n_read(self) -> int:
-        """Readings: a slice counts once for each region and pass."""
+        """Readings: a slice counts once for each region and pass, and once more where it is read without memory."""
         return sum(len(step.visits) for one in self.passes for step in one.steps)
 
 
@@ -94,8 +109,9 @@ def _plan_pass(wanted: Mapping[str, Wanted], protocol: Protocol, *, going_up: bo
     visits: dict[int, list[Visit]] = {}
     for name, one in wanted.items():
         slices = one.region.prompts.slices[::-1] if going_up else one.region.prompts.slices
-        for place in _places(one.needed(), protocol):
-            visits.setdefault(int(slices[place]), []).append(Visit(name, place))
+        for without_memory, part in one.apart(protocol).items():
+            for place in _places(part.needed(), protocol.without_memory if without_memory else protocol):
+                visits.setdefault(int(slices[place]), []).append(Visit(name, place, without_memory))
     order = sorted(visits, reverse=going_up)
     return Pass(going_up, tuple(Step(z, tuple(visits[z])) for z in order))
 
@@ -128,13 +144,19 @@ def read_regions(
     done = 0
     with FeatureSpool(keep=len(todo.passes) > 1) as spool:
         for one in todo.passes:
-            readers = {name: _Reader(backbone, protocol, w, gatherings[name], one) for name, w in wanted.items()}
-            for step, features in _encoded(backbone, frames, one.steps, protocol, spool, batch):
+            readers = {
+                (name, apart): _Reader(
+                    backbone, protocol.without_memory if apart else protocol, part, gatherings[name], one
+                )
+                for name, w in wanted.items()
+                for apart, part in w.apart(protocol).items()
+            }
+            for step, features in encoded(backbone, frames.__getitem__, one.steps, protocol, spool, batch):
                 if watch is not None:
                     watch(step.z, features)
                 with computing(backbone, protocol):
                     for visit in step.visits:
-                        readers[visit.region].read(step.z, visit.place, features, shape)
+                        readers[visit.region, visit.without_memory].read(step.z, visit.place, features, shape)
                 done += 1
                 if progress is not None:
                     progress(done, todo.n_steps)
@@ -142,10 +164,15 @@ def read_regions(
 
 
 class _Reader:
-    """One region on one way through the body."""
+    """One region on one way through the body, as one protocol reads it."""
 
     def __init__(
-        self, backbone: Backbone, protocol: Protocol, wanted: Wanted, gatherings: Mapping[str, Gathering], one: Pass
+        self,
+        backbone: Backbone,
+        protocol: Protocol,
+        wanted: Wanted,
+        gatherings: Mapping[str, Gathering[Any]],
+        one: Pass,
     ) -> None:
         self._prompts, self._going_up = wanted.region.prompts, one.going_up
         n = len(self._prompts)
@@ -157,19 +184,28 @@ class _Reader:
         index = len(self._prompts) - 1 - place if self._going_up else place
         reading = self._propagation.step(features, self._prompts.prompts[index], frame_shape)
         entry = Entry(z, self._going_up, reading)
-        for name, gathering in self._gatherings.items():
-            if place in self._needs[name]:
-                gathering.add(entry)
+        for name, needs in self._needs.items():
+            if place in needs:
+                self._gatherings[name].add(entry)
 
 
-def _encoded(
-    backbone: Backbone, frames: Frames, steps: Sequence[Step], protocol: Protocol, spool: FeatureSpool, batch: int
+def encoded(
+    backbone: Backbone,
+    take: Callable[[list[int]], Frames],
+    steps: Sequence[Step],
+    protocol: Protocol,
+    spool: FeatureSpool,
+    batch: int,
 ) -> Iterator[tuple[Step, SliceFeatures]]:
+    """Each step with the features of its slice, from the spool where it has them.
+
+    take: frames of some slices, uint8 (b, h, w).
+    """
     for start in range(0, len(steps), batch):
         part = steps[start : start + batch]
         new = [step.z for step in part if step.z not in spool]
         with computing(backbone, protocol):
-            made = dict(zip(new, backbone.encode(frames[np.array(new, dtype=int)]) if new else [], strict=True))
+            made = dict(zip(new, backbone.encode(take(new)) if new else [], strict=True))
         for step in part:
             features = made[step.z] if step.z in made else spool.get(step.z)
             spool.put(step.z, features)

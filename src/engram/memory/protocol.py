@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import inf
 from numbers import Real
 from typing import Any, Literal, get_args
@@ -118,6 +118,11 @@ class Protocol:
     def remembers(self) -> bool:
         """Whether a slice looks back on others."""
         return self.prompting != "all"
+
+    @property
+    def without_memory(self) -> Protocol:
+        """The same prompts on the same slices, of which none looks back on another."""
+        return replace(self, prompting="all")
 
     def is_prompted(self, position: int) -> bool:
         """Whether the slice at this place of a pass (0 is read first) gets its prompt."""

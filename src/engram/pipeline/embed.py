@@ -37,6 +37,7 @@ from engram.pipeline.requests import (
     picture_of,
     protocol_fields,
     protocol_of,
+    protocol_of_readout,
     readouts_of,
     requests_of,
     weights_of,
@@ -250,16 +251,17 @@ class _Modality:
 
 def _store(backbone: Sam2Backbone, request: Request, arrays: Arrays, slices: int, picture: bytes) -> None:
     config = _Worker.config
+    protocol = protocol_of_readout(config, readouts_of(config)[request.readout])
     about = {
         "modality": request.modality,
         "roi": request.roi,
         "readout": request.readout,
         "weights": backbone.name,
         "weights_digest": backbone.digest,
-        "protocol_digest": protocol_of(config).digest,
+        "protocol_digest": protocol.digest,
         "engine_version": ENGINE_VERSION,
         "slices": slices,
-        "protocol": protocol_of(config).words,
+        "protocol": protocol.words,
     }
     shown = picture if request.readout == picture_of(config) else None
     EmbeddingStore(config.store_dir).save(request.key, StoredReadOut(dict(arrays), about), shown)

@@ -65,6 +65,12 @@ def protocol_of(config: StudyConfig) -> Protocol:
     )
 
 
+def protocol_of_readout(config: StudyConfig, readout: ReadOut) -> Protocol:
+    """How its slices are read: as the study file says, or the same without memory, which is then its address."""
+    protocol = protocol_of(config)
+    return protocol.without_memory if readout.without_memory else protocol
+
+
 def readouts_of(config: StudyConfig) -> dict[str, ReadOut]:
     """What is kept of the memory of every region, by name; the quality of what was drawn is one of them, where
     there are others."""
@@ -95,7 +101,7 @@ def _key(
         image_digests=image_digests(modality, digests),
         window=window_of(config, modality),
         roi=roi_recipe(roi, config, digests),
-        protocol_digest=digest([protocol_of(config).digest, IMAGE_VERSION]),
+        protocol_digest=digest([protocol_of_readout(config, readout).digest, IMAGE_VERSION]),
         weights_digest=backbone.digest,
         compute=config.embedding.model_dump(include={"device", "threads", "batch"}),
         readout=recipe,

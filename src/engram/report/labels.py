@@ -111,6 +111,7 @@ READ_OUTS = {
     "volume_map": "the mean map over all slices",
     "volume": "mean, sd and maximum over all slices and pixels",
     "roi": "mean, sd and maximum over the pixels inside the region of interest",
+    "roi_without_memory": "mean, sd and maximum inside the region, of slices read with their prompt and no memory",
     "regions": "mean, sd and maximum over the pixels inside each anatomical part",
     "pointers": "mean, sd and maximum of the model's object pointers",
     "scores": "mean, sd and minimum of the model's own object score and expected IoU",

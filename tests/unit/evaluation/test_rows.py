@@ -66,7 +66,7 @@ def test_maps_go_to_the_cnn_and_vectors_to_ridge_cox(make_config):
         embedding={"readouts": list(get_args(ReadOutName))},
     )
     rows = rows_of(config)
-    assert len(rows) == 2 + 8 * 6
+    assert len(rows) == 2 + 9 * 6
     for row in rows[2:]:
         expected = ("averaging", "DeepSurv") if row.readout in ("final", "volume_map") else ("PCA", "ridge Cox")
         assert (row.head, row.survival) == expected
