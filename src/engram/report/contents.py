@@ -18,6 +18,7 @@ _SECTIONS: Final = (
     ("c-index", "Every row, every fold", "c_index"),
     ("tuning", "Tuning", "searches"),
     ("ablations", "Heads and fusions", "ablations"),
+    ("decomposition", "Encoder, prompt or memory?", "decomposition"),
     ("comparisons", "Row against row", "tests_against_chance"),
     ("clinical-model", "What the covariates bear", "clinical_model"),
     ("risk-groups", "Risk groups", "groups"),
