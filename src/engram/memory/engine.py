@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -168,7 +169,12 @@ class _Reader:
     """One region on one way through the body, as one protocol reads it."""
 
     def __init__(
-        self, backbone: Backbone, protocol: Protocol, wanted: Wanted, gatherings: Mapping[str, Gathering], one: Pass
+        self,
+        backbone: Backbone,
+        protocol: Protocol,
+        wanted: Wanted,
+        gatherings: Mapping[str, Gathering[Any]],
+        one: Pass,
     ) -> None:
         self._prompts, self._going_up = wanted.region.prompts, one.going_up
         n = len(self._prompts)

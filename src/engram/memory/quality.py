@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engram.memory.drawn import drawn_mask, pack, unpack
-from engram.memory.readouts import Arrays, Entry, ReadOut, Region
+from engram.memory.readouts import Arrays, Entry, Gathering, ReadOut, Region
 
 QUALITY = "quality"  # its name in the store
 
@@ -60,34 +60,36 @@ def drawn_planes(arrays: Arrays) -> npt.NDArray[np.bool_]:
 @dataclass
 class _Slice:
     z: int
+    going_up: bool
     areas_mm2: tuple[float, float, float]
     scores: tuple[float, float]
     drawn: npt.NDArray[np.bool_]
 
 
 @dataclass
-class _Quality:
+class _Quality(Gathering[_Slice]):
     region: Region
     kept: list[_Slice] = field(default_factory=list)
     first_pass_up: bool | None = None
 
-    def add(self, entry: Entry) -> None:
-        if self.first_pass_up is None:
-            self.first_pass_up = entry.going_up
-        if entry.going_up != self.first_pass_up:
-            return
+    def part(self, entry: Entry) -> _Slice:
         plane, logits = self.region.plane(entry.z), entry.reading.logits
         drawn = drawn_mask(logits, plane.shape)
         pixel_mm2 = self.region.spacing_mm[1] * self.region.spacing_mm[2]
         areas = (float(drawn.sum()), float(plane.sum()), float((drawn & plane).sum()))
-        self.kept.append(
-            _Slice(
-                entry.z,
-                (areas[0] * pixel_mm2, areas[1] * pixel_mm2, areas[2] * pixel_mm2),
-                (float(entry.reading.object_score), float(entry.reading.iou)),
-                (logits > 0).cpu().numpy(),
-            )
+        return _Slice(
+            entry.z,
+            entry.going_up,
+            (areas[0] * pixel_mm2, areas[1] * pixel_mm2, areas[2] * pixel_mm2),
+            (float(entry.reading.object_score), float(entry.reading.iou)),
+            (logits > 0).cpu().numpy(),
         )
+
+    def put(self, part: _Slice) -> None:
+        if self.first_pass_up is None:
+            self.first_pass_up = part.going_up
+        if part.going_up == self.first_pass_up:
+            self.kept.append(part)
 
     def result(self) -> Arrays:
         kept = sorted(self.kept, key=lambda one: one.z)

@@ -8,9 +8,10 @@ the memory is held against.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from engram.roi.regions import Mask
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Float32 = npt.NDArray[np.float32]
+Part = TypeVar("Part")
 
 AREA_BINS = 32
 WITHOUT_MEMORY: ReadOutName = "roi_without_memory"
@@ -64,12 +66,23 @@ class Entry:
         return np.asarray(self.reading.memory.cpu().numpy(), dtype=np.float32)
 
 
-class Gathering(Protocol):
+class Gathering(ABC, Generic[Part]):
     """Takes the needed entries in reading order, one pass after the other."""
 
     def add(self, entry: Entry) -> None:
         """Take one entry."""
+        self.put(self.part(entry))
 
+    @abstractmethod
+    def part(self, entry: Entry) -> Part:
+        """What is taken of an entry, whatever the others are: `engram.memory.rereading` keeps it for the slices that
+        did not change."""
+
+    @abstractmethod
+    def put(self, part: Part) -> None:
+        """Take what `part` made of an entry. It is not written to: it may be put again."""
+
+    @abstractmethod
     def result(self) -> Arrays:
         """What was read out."""
 
@@ -81,7 +94,7 @@ class ReadOut:
 
     name: str
     needs: Callable[[int], range]
-    start: Callable[[Region], Gathering]
+    start: Callable[[Region], Gathering[Any]]
     settings: Mapping[str, Any] = field(default_factory=dict)
     without_memory: bool = False
 
@@ -100,32 +113,56 @@ def read_out(name: ReadOutName, *, final_entries: int = 2) -> ReadOut:
     return ReadOut(name, range, _GATHERINGS[name], without_memory=name == WITHOUT_MEMORY)
 
 
-class _Final:
+class _Final(Gathering[Float32]):
     """memory: float32 (entries, channels, h, w), in reading order; of each pass, where there are two."""
 
     def __init__(self) -> None:
         self._kept: list[Float32] = []
 
-    def add(self, entry: Entry) -> None:
-        self._kept.append(entry.memory)
+    def part(self, entry: Entry) -> Float32:
+        return entry.memory
+
+    def put(self, part: Float32) -> None:
+        self._kept.append(part)
 
     def result(self) -> Arrays:
         return {"memory": np.stack(self._kept)}
 
 
-class _MeanMap:
+class _MeanMap(Gathering[Float32]):
     """memory: float32 (1, channels, h, w), the mean over all slices: a map that the CNN can read."""
 
     def __init__(self, _region: Region) -> None:
         self._sum: npt.NDArray[np.float64] | float = 0.0
         self._n = 0
 
-    def add(self, entry: Entry) -> None:
-        self._sum = self._sum + entry.memory.astype(np.float64)
+    def part(self, entry: Entry) -> Float32:
+        return entry.memory
+
+    def put(self, part: Float32) -> None:
+        self._sum = self._sum + part.astype(np.float64)
         self._n += 1
 
     def result(self) -> Arrays:
         return {"memory": np.asarray(self._sum / self._n, dtype=np.float32)[None]}
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """What some weighted vectors add to their moments. sums: of x and of its square, float64 (2, width); most: (width,)."""
+
+    weight: float
+    sums: npt.NDArray[np.float64]
+    most: Float32
+
+    @classmethod
+    def of(cls, values: Float32, weights: npt.NDArray[np.float64]) -> Share:
+        """values: (width, k); weights: (k,), at least 0. What weighs nothing is not seen."""
+        seen = weights > 0
+        if not seen.any():
+            return cls(0.0, np.zeros((2, len(values))), np.full(len(values), -np.inf, dtype=np.float32))
+        x, w = values[:, seen].astype(np.float64), weights[seen]
+        return cls(float(w.sum()), np.stack([x @ w, (x * x) @ w]), values[:, seen].max(axis=1))
 
 
 class Moments:
@@ -136,15 +173,11 @@ class Moments:
         self._sums = np.zeros((2, width))
         self._most = np.full(width, -np.inf)
 
-    def add(self, values: Float32, weights: npt.NDArray[np.float64]) -> None:
-        """values: (width, k); weights: (k,), at least 0. What weighs nothing is not seen."""
-        seen = weights > 0
-        if not seen.any():
-            return
-        x, w = values[:, seen].astype(np.float64), weights[seen]
-        self._weight += float(w.sum())
-        self._sums += np.stack([x @ w, (x * x) @ w])
-        self._most = np.maximum(self._most, x.max(axis=1))
+    def add(self, share: Share) -> None:
+        """Take the share of some vectors."""
+        self._weight += share.weight
+        self._sums += share.sums
+        self._most = np.maximum(self._most, share.most)
 
     def vector(self) -> Float32:
         """Mean, standard deviation and maximum, one after the other: float32 (3 * width,)."""
@@ -155,22 +188,23 @@ class Moments:
         return np.concatenate([mean, sd, self._most]).astype(np.float32)
 
 
-class _Pooled:
+class _Pooled(Gathering[list[Share]]):
     """vector: float32 (parts * 3 * channels,): moments over slices and pixels, pixels weighted for each part."""
 
-    def __init__(
-        self, region: Region, parts: int, weigh: Callable[[Region, int, tuple[int, int]], list[Any]]
-    ) -> None:
-        self._region, self._parts, self._weigh = region, parts, weigh
+    def __init__(self, region: Region, weigh: Callable[[Region, int, tuple[int, int]], list[Any]]) -> None:
+        self._region, self._weigh = region, weigh
         self._moments: list[Moments] = []
 
-    def add(self, entry: Entry) -> None:
+    def part(self, entry: Entry) -> list[Share]:
         memory = entry.memory
-        if not self._moments:
-            self._moments = [Moments(len(memory)) for _ in range(self._parts)]
         weights = self._weigh(self._region, entry.z, (memory.shape[1], memory.shape[2]))
-        for moments, weight in zip(self._moments, weights, strict=True):
-            moments.add(memory.reshape(len(memory), -1), weight.ravel())
+        return [Share.of(memory.reshape(len(memory), -1), weight.ravel()) for weight in weights]
+
+    def put(self, part: list[Share]) -> None:
+        if not self._moments:
+            self._moments = [Moments(len(share.most)) for share in part]
+        for moments, share in zip(self._moments, part, strict=True):
+            moments.add(share)
 
     def result(self) -> Arrays:
         return {"vector": np.concatenate([moments.vector() for moments in self._moments])}
@@ -189,16 +223,18 @@ def _each_part(region: Region, z: int, grid: tuple[int, int]) -> list[Any]:
     return [coverage((parts == i) & plane, grid) for i in range(1, len(PARTS) + 1)]
 
 
-class _Pointers:
+class _Pointers(Gathering[Share]):
     """vector: float32 (3 * width,): moments of the object pointers over all slices."""
 
     def __init__(self, _region: Region) -> None:
         self._moments: Moments | None = None
 
-    def add(self, entry: Entry) -> None:
-        pointer = entry.reading.pointer.cpu().numpy()
-        self._moments = self._moments or Moments(len(pointer))
-        self._moments.add(pointer[:, None], np.ones(1))
+    def part(self, entry: Entry) -> Share:
+        return Share.of(entry.reading.pointer.cpu().numpy()[:, None], np.ones(1))
+
+    def put(self, part: Share) -> None:
+        self._moments = self._moments or Moments(len(part.most))
+        self._moments.add(part)
 
     def result(self) -> Arrays:
         if self._moments is None:
@@ -206,14 +242,17 @@ class _Pointers:
         return {"vector": self._moments.vector()}
 
 
-class _Scores:
+class _Scores(Gathering[tuple[float, float]]):
     """vector: float32 (6,): mean, sd and minimum of the object score, then of the IoU that the model expects."""
 
     def __init__(self, _region: Region) -> None:
         self._kept: list[tuple[float, float]] = []
 
-    def add(self, entry: Entry) -> None:
-        self._kept.append((float(entry.reading.object_score), float(entry.reading.iou)))
+    def part(self, entry: Entry) -> tuple[float, float]:
+        return float(entry.reading.object_score), float(entry.reading.iou)
+
+    def put(self, part: tuple[float, float]) -> None:
+        self._kept.append(part)
 
     def result(self) -> Arrays:
         scores = np.array(self._kept)
@@ -221,7 +260,14 @@ class _Scores:
         return {"vector": summary.ravel().astype(np.float32)}
 
 
-class _Area:
+@dataclass(frozen=True)
+class _DrawnArea:
+    going_up: bool
+    z: int
+    area_cm2: float
+
+
+class _Area(Gathering[_DrawnArea]):
     """vector: float32 (32,): area of the drawn mask in cm2, from the top of the region to its end.
 
     The span between the first and the last slice read is cut into 32; a bin takes the line between slices at its
@@ -232,9 +278,12 @@ class _Area:
         self._region = region
         self._passes: dict[bool, dict[int, float]] = {}
 
-    def add(self, entry: Entry) -> None:
+    def part(self, entry: Entry) -> _DrawnArea:
         area = drawn_area_mm2(entry.reading.logits, self._region.plane(entry.z).shape, self._region.spacing_mm)
-        self._passes.setdefault(entry.going_up, {})[entry.z] = area / 100
+        return _DrawnArea(entry.going_up, entry.z, area / 100)
+
+    def put(self, part: _DrawnArea) -> None:
+        self._passes.setdefault(part.going_up, {})[part.z] = part.area_cm2
 
     def result(self) -> Arrays:
         curves = [self._curve(areas) for areas in self._passes.values()]
@@ -248,12 +297,12 @@ class _Area:
         return np.asarray(np.interp(where, slices, [areas[z] for z in slices]), dtype=np.float64)
 
 
-_GATHERINGS: dict[str, Callable[[Region], Gathering]] = {
+_GATHERINGS: dict[str, Callable[[Region], Gathering[Any]]] = {
     "volume_map": _MeanMap,
-    "volume": lambda region: _Pooled(region, 1, _everywhere),
-    "roi": lambda region: _Pooled(region, 1, _inside),
-    WITHOUT_MEMORY: lambda region: _Pooled(region, 1, _inside),
-    "regions": lambda region: _Pooled(region, len(PARTS), _each_part),
+    "volume": lambda region: _Pooled(region, _everywhere),
+    "roi": lambda region: _Pooled(region, _inside),
+    WITHOUT_MEMORY: lambda region: _Pooled(region, _inside),
+    "regions": lambda region: _Pooled(region, _each_part),
     "pointers": _Pointers,
     "scores": _Scores,
     "area": _Area,
