@@ -17,7 +17,9 @@ from engram.report.ablations import ablations
 from engram.report.audit_section import CHECKS, PERMUTED, AuditSection, audit_section
 from engram.report.consistency import check_results
 from engram.report.contents import contents
+from engram.report.figures.gates import MOST_ROWS
 from engram.report.figures.svg import Drawing
+from engram.report.gates import in_words
 from engram.report.layout import Table
 from engram.report.methods_evaluation import splits_in_words
 from engram.report.page_figures import FIGURE_NAMES, all_figures, groups_untrained, shown_groups
@@ -122,6 +124,8 @@ def _render(
         worth_caption=said(worth_caption(found), results.rows) if found else None,
         tuned=[text for text in (gap_in_words(results), tuned_in_words(results)) if text],
         ablations=ablations(results),
+        gates_in_words=in_words(results),
+        most_gates=MOST_ROWS,
         pictures=[embed(picture) for picture in pictures],
         absent=absent,
         sees_the_region=prose.sees_the_region(results) if results.drawn_masks else None,

@@ -13,7 +13,6 @@ DIGESTS = {"ct": "c", "pet": "p", "mask:tumour": "m", "labels:totalsegmentator-2
 BEFORE = {"final": ("0a55d11c", "2a94f36a"), "roi": ("1b5cf068", "dbf3f3d9")}
 
 
-
 def keys(made: Any, **embedding: Any) -> dict[str, str]:
     """Of the PET's tumour, by read-out."""
     wanted = {"readouts": ["final", "roi", "roi_without_memory"], "quality": False, **embedding}
