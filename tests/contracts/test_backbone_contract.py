@@ -36,7 +36,7 @@ def test_it_says_what_it_is(backbone: Backbone) -> None:
     assert backbone.digest
     assert isinstance(backbone.untrained, bool)
     assert backbone.image_size > 0
-    assert backbone.bank_length > 0
+    assert backbone.bank_length >= backbone.memory_length > 0
     assert isinstance(backbone.device, torch.device)
 
 
@@ -98,6 +98,20 @@ def test_no_slice_reaches_further_than_the_bank_is_long(backbone: Backbone, fram
     ]
     assert _same(read[0], read[1])
     assert not _same(read[0], read[2])
+
+
+def test_memories_are_attended_to_no_further_than_it_says(backbone: Backbone, frames: np.ndarray) -> None:
+    """Beyond that, a slice is known by its pointer alone: re-reading takes it as it was where that is the same."""
+    features = backbone.encode(frames[:2])
+    old, new = (backbone.read(f, BOX, None, SHAPE) for f in features)
+
+    def read(memory: torch.Tensor, distance: int) -> Reading:
+        first, later = BankEntry(new.memory, new.pointer, 60), BankEntry(memory, old.pointer, distance)
+        return backbone.read(features[1], None, Recall([first], [later], slices_in_study=100), SHAPE)
+
+    beyond, within = backbone.memory_length + 1, backbone.memory_length
+    assert _same(read(old.memory, beyond), read(old.memory + 1, beyond))
+    assert not _same(read(old.memory, within), read(old.memory + 1, within))
 
 
 def test_every_prompting_runs_through_the_engine(backbone: Backbone, frames: np.ndarray) -> None:

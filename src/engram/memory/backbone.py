@@ -35,6 +35,7 @@ class Sam2Backbone:
         self.pointers_seen = int(model.config.max_object_pointers_in_encoder)
         self.memories_seen = int(model.config.num_maskmem)
         self.bank_length = max(self.memories_seen, self.pointers_seen) - 1
+        self.memory_length = self.memories_seen - 1
         weight = model.memory_temporal_positional_encoding
         self._device, self.dtype = weight.device, weight.dtype
         self._encoder = ImageEncoder(self.model)

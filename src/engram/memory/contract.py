@@ -160,7 +160,8 @@ class Backbone(Protocol):
 
     name: what tables print; digest: SHA-256 of weights and configuration; untrained: random weights; verified: the
     file's bytes are those that its authors publish; image_size: pixels a side that slices are resized to;
-    bank_length: slices that a later slice can still look back on.
+    bank_length: slices that a later slice can still look back on; memory_length: of these, the latest, whose
+    memories it attends to and not their pointers alone.
     """
 
     name: str
@@ -169,6 +170,7 @@ class Backbone(Protocol):
     verified: bool
     image_size: int
     bank_length: int
+    memory_length: int
 
     @property
     def device(self) -> torch.device:

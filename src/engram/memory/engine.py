@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from engram.memory.contract import Backbone, Frames, SliceFeatures
 from engram.memory.propagation import Propagation
 from engram.memory.protocol import Protocol
@@ -153,7 +151,7 @@ def read_regions(
                 for name, w in wanted.items()
                 for apart, part in w.apart(protocol).items()
             }
-            for step, features in _encoded(backbone, frames, one.steps, protocol, spool, batch):
+            for step, features in encoded(backbone, frames.__getitem__, one.steps, protocol, spool, batch):
                 if watch is not None:
                     watch(step.z, features)
                 with computing(backbone, protocol):
@@ -191,14 +189,23 @@ class _Reader:
                 self._gatherings[name].add(entry)
 
 
-def _encoded(
-    backbone: Backbone, frames: Frames, steps: Sequence[Step], protocol: Protocol, spool: FeatureSpool, batch: int
+def encoded(
+    backbone: Backbone,
+    take: Callable[[list[int]], Frames],
+    steps: Sequence[Step],
+    protocol: Protocol,
+    spool: FeatureSpool,
+    batch: int,
 ) -> Iterator[tuple[Step, SliceFeatures]]:
+    """Each step with the features of its slice, from the spool where it has them.
+
+    take: frames of some slices, uint8 (b, h, w).
+    """
     for start in range(0, len(steps), batch):
         part = steps[start : start + batch]
         new = [step.z for step in part if step.z not in spool]
         with computing(backbone, protocol):
-            made = dict(zip(new, backbone.encode(frames[np.array(new, dtype=int)]) if new else [], strict=True))
+            made = dict(zip(new, backbone.encode(take(new)) if new else [], strict=True))
         for step in part:
             features = made[step.z] if step.z in made else spool.get(step.z)
             spool.put(step.z, features)

@@ -23,7 +23,7 @@ class FakeBackbone:
     untrained = True
     verified = False
     image_size = 64
-    bank_length = 3
+    bank_length = memory_length = 3
 
     @property
     def device(self) -> torch.device:

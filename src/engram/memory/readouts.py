@@ -19,6 +19,7 @@ import numpy.typing as npt
 from engram.config_embedding import ReadOutName
 from engram.memory.contract import Reading
 from engram.memory.drawn import coverage, drawn_area_mm2
+from engram.memory.moments import Moments, Share
 from engram.memory.prompts import SlicePrompts, Spacing
 from engram.roi.anatomy import PARTS, PartMap
 from engram.roi.regions import Mask
@@ -75,8 +76,8 @@ class Gathering(ABC, Generic[Part]):
 
     @abstractmethod
     def part(self, entry: Entry) -> Part:
-        """What is taken of an entry, whatever the others are: `engram.memory.rereading` keeps it for the slices that
-        did not change."""
+        """What is taken of an entry, whatever the others are. `engram.memory.rereading` keeps it where nothing
+        changed."""
 
     @abstractmethod
     def put(self, part: Part) -> None:
@@ -145,47 +146,6 @@ class _MeanMap(Gathering[Float32]):
 
     def result(self) -> Arrays:
         return {"memory": np.asarray(self._sum / self._n, dtype=np.float32)[None]}
-
-
-@dataclass(frozen=True, eq=False)
-class Share:
-    """What some weighted vectors add to their moments. sums: of x and of its square, float64 (2, width); most: (width,)."""
-
-    weight: float
-    sums: npt.NDArray[np.float64]
-    most: Float32
-
-    @classmethod
-    def of(cls, values: Float32, weights: npt.NDArray[np.float64]) -> Share:
-        """values: (width, k); weights: (k,), at least 0. What weighs nothing is not seen."""
-        seen = weights > 0
-        if not seen.any():
-            return cls(0.0, np.zeros((2, len(values))), np.full(len(values), -np.inf, dtype=np.float32))
-        x, w = values[:, seen].astype(np.float64), weights[seen]
-        return cls(float(w.sum()), np.stack([x @ w, (x * x) @ w]), values[:, seen].max(axis=1))
-
-
-class Moments:
-    """Weighted mean, standard deviation and maximum of vectors, gathered in float64; NaN where nothing came."""
-
-    def __init__(self, width: int) -> None:
-        self._weight = 0.0
-        self._sums = np.zeros((2, width))
-        self._most = np.full(width, -np.inf)
-
-    def add(self, share: Share) -> None:
-        """Take the share of some vectors."""
-        self._weight += share.weight
-        self._sums += share.sums
-        self._most = np.maximum(self._most, share.most)
-
-    def vector(self) -> Float32:
-        """Mean, standard deviation and maximum, one after the other: float32 (3 * width,)."""
-        if self._weight == 0:
-            return np.full(3 * len(self._most), np.nan, dtype=np.float32)
-        mean, square = self._sums / self._weight
-        sd = np.sqrt(np.maximum(square - mean * mean, 0.0))
-        return np.concatenate([mean, sd, self._most]).astype(np.float32)
 
 
 class _Pooled(Gathering[list[Share]]):
