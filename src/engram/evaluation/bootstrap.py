@@ -91,7 +91,7 @@ def _interval(scores: Sequence[FloatArray], outcomes: Sequence[SurvivalOutcome],
 def resampled(statistic: Callable[..., FloatArray], sizes: Sequence[int], *, seed: int) -> Interval | None:
     """The interval (BCa) of a statistic whose patients are resampled within their fold.
 
-    statistic: is given the positions of the patients drawn in each fold, each (..., m), and `axis`, always the last;
+    statistic: is given the positions of the patients drawn in each fold, each (..., m), and `axis`, the last one;
     gives one number a resample (...). sizes: patients of each fold. None where a resample gives no number, or all
     give the same.
     """

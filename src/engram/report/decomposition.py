@@ -46,8 +46,10 @@ def decomposition_table(results: StudyResults) -> Table:
         )
         for place, three in found.items()
     )
-    heads = ("Encoder", "+ prompt", "Prompt adds", "95 % CI", "p, corrected")
-    heads += ("+ memory", "Memory adds", "95 % CI", "p, corrected")
+    heads = (
+        *("Encoder", "+ prompt", "Prompt adds", "95 % CI", "p, corrected"),
+        *("+ memory", "Memory adds", "95 % CI", "p, corrected"),
+    )
     columns = (Column("Sees"), Column("Region"), Column("Model"), *(Column(head, "number") for head in heads))
     literal = results.provenance.protocol.get("prompting") == "all"
     notes = (_WHAT, _POOLING, *[_LITERAL] * literal, labels.DIFFERENCE, _P)

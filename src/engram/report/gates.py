@@ -32,8 +32,10 @@ _CHANCE = 0.5
 
 def gates_table(results: StudyResults) -> Table:
     """One line a row that has a gate."""
-    heads = ("Patients", "Mean share", "Median (quartiles)", "Means of the folds")
-    heads += ("Correlation with risk", "95 % CI", "c of the share", "95 % CI")
+    heads = (
+        *("Patients", "Mean share", "Median (quartiles)", "Means of the folds"),
+        *("Correlation with risk", "95 % CI", "c of the share", "95 % CI"),
+    )
     lines = tuple(_line(one) for one in results.gates)
     gated = {one.row for one in results.gates}
     untrained = labels.needs_untrained_label(results, (row for row in results.rows if row.name in gated))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -98,7 +99,13 @@ def _concordance(gate: GateShare) -> str:
 
 def _draw_words(figure: Figure, height_in: float, *, untrained: bool) -> None:
     left = _LEFT_IN / WIDTH_IN
-    plain = {"color": "none", "marker": "o", "markersize": 4.2, "markeredgecolor": INK, "markeredgewidth": 0.8}
+    plain: dict[str, Any] = {
+        "color": "none",
+        "marker": "o",
+        "markersize": 4.2,
+        "markeredgecolor": INK,
+        "markeredgewidth": 0.8,
+    }
     handles = [Line2D([], [], markerfacecolor=face, **plain) for face in (INK, "none")]
     figure.legend(
         handles=handles, labels=["event", "censored"], loc="upper left",
