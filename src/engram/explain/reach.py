@@ -68,9 +68,7 @@ def occluded_slices(regions: Mapping[str, Region], *, stride: int) -> list[int]:
     return sorted(chosen)
 
 
-def slice_changes(
-    reader: Rereading, frames: Frames, slices: Sequence[int], *, grey: int
-) -> Iterator[SliceChange]:
+def slice_changes(reader: Rereading, frames: Frames, slices: Sequence[int], *, grey: int) -> Iterator[SliceChange]:
     """Occlude one slice after the other. grey: what it is filled with, 0 to 255 (`mean_grey`)."""
     for z in slices:
         found = reader.reread({z: np.full(frames.shape[1:], grey, dtype=np.uint8)})

@@ -143,7 +143,9 @@ def test_a_slice_is_filled_with_the_grey_that_is_given(frames: npt.NDArray[np.ui
         seen: list[Any] = []  # noqa: RUF012
 
         def reread(self, changed: Mapping[int, npt.NDArray[np.uint8]]) -> Readings:
-            self.seen.append({z: (plane.dtype, plane.shape, set(plane.ravel().tolist())) for z, plane in changed.items()})
+            self.seen.append(
+                {z: (plane.dtype, plane.shape, set(plane.ravel().tolist())) for z, plane in changed.items()}
+            )
             return {}
 
     assert len(list(slice_changes(Watching(), frames, [3, 5], grey=41))) == 2
@@ -196,7 +198,9 @@ def test_parts_are_means_of_patients_who_have_them() -> None:
         curve(2, [0.6, 0.9], ["thoracic spine", "none"]),
     ]
     (found,) = cohort_reach(curves)
-    assert [part.part for part in found.parts] == [part for part in PARTS if part in ("thoracic spine", "lumbar spine")]
+    assert [part.part for part in found.parts] == [
+        part for part in PARTS if part in ("thoracic spine", "lumbar spine")
+    ]
     thoracic, lumbar = found.parts
     assert (thoracic.patients, thoracic.mean) == (2, pytest.approx(0.4))
     assert thoracic.quartiles == pytest.approx([0.3, 0.4, 0.5])
