@@ -40,7 +40,7 @@ def known_share(curve: ReachCurve, threshold: float = THRESHOLD) -> float:
 
 
 def most_share(curve: ReachCurve) -> float:
-    """The smallest share of the occluded slices that makes up nine tenths of all change; 0 where nothing changes."""
+    """The smallest share of the occluded slices that makes up nine tenths of all change; 0 where there is none."""
     changes = np.sort(curve.changes)[::-1]
     if changes.sum() == 0:
         return 0.0

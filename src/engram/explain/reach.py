@@ -55,8 +55,8 @@ def mean_grey(frames: Frames) -> int:
 
 
 def occluded_slices(regions: Mapping[str, Region], *, stride: int) -> list[int]:
-    """Which slices are occluded, ascending: of those read for each region, every `stride`-th or nearer, the first and
-    the last among them (what the paper's read-out takes is at the end). Raises ValueError on a stride below 1."""
+    """Which slices are occluded, ascending: of those read for each region, every `stride`-th or nearer, with the
+    first and the last (what the paper's read-out takes is at the end). Raises ValueError on a stride below 1."""
     if stride < 1:
         raise ValueError(f"stride must be at least 1, not {stride}")
     chosen: set[int] = set()
@@ -97,8 +97,8 @@ def reach_of_patient(
     """One curve for each region and read-out of a scan.
 
     frames: uint8 (n, h, w), most superior first; regions: those that `reader` reads; stride, grey: as of
-    `occluded_slices` and `slice_changes`. done: what was kept of an interrupted run with the same settings, which is
-    not computed again; keep: is given each new change as soon as it is known.
+    `occluded_slices` and `slice_changes`. done: what was kept of an interrupted run with the same settings, which
+    is not computed again; keep: is given each new change as soon as it is known.
     """
     known = {change.z: change for change in done}
     slices = occluded_slices(regions, stride=stride)

@@ -38,7 +38,8 @@ _SECTIONS: Final = (
 def contents(there: Set[str], flags: Mapping[str, bool]) -> list[tuple[str, str]]:
     """(anchor, title) of the sections that this page has, in their order.
 
-    there: names of its tables and figures. flags: whether there are pictures, groups, a clinical_model, a reach, an audit.
+    there: names of its tables and figures. flags: whether there are pictures, groups, a clinical_model, a reach, an
+    audit.
     """
     flags = dict(flags)
     flags["ablations"] = any(name.startswith(("figure5", "figure6")) for name in there)

@@ -1,4 +1,4 @@
-"""The reach of the read-outs on the page: of which share of the region each knows, in words, numbers and a figure."""
+"""The reach of the read-outs on the page: of what share of the region each knows, in words, numbers, a figure."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _parts_table(reach: Reach) -> Table:
         if means:
             lines.append((*_kind(one), *(means.get(part, EN_DASH) for part in parts)))
     note = (
-        "Relative change of the read-out when one slice of the part is occluded: mean over the slices of a patient, "
+        "Relative change of the read-out when one slice of the part is occluded: mean over a patient's slices, "
         "then over patients (their number in brackets). A slice belongs to the part that most of the region on it "
         "belongs to."
     )
@@ -152,7 +152,7 @@ def _parts_table(reach: Reach) -> Table:
 
 def _caption(reach: Reach) -> str:
     return (
-        "Change of each read-out, relative to itself, when one slice alone is occluded, at the place of that slice. "
+        "Change of each read-out, relative to itself, when one slice alone is occluded, at that slice's place. "
         "Line and band: mean and quartiles of the patients, each on a way of his own from 0 to 100 %. Dotted: the "
         f"threshold, {reach.threshold:g}. None: the read-out does not know of the slice at all."
     )

@@ -123,7 +123,8 @@ def _draw_panel(axes: Axes, panel: Panel, threshold: float, wide_in: float, *, f
     for line in panel.lines:
         colour, dashes = _STYLES[line.readout]
         if line.band is not None:
-            axes.fill_between(line.places, *map(_shown, line.band), color=colour, alpha=0.16, linewidth=0)
+            lower, upper = map(_shown, line.band)
+            axes.fill_between(line.places, lower, upper, color=colour, alpha=0.16, linewidth=0)
         axes.plot(line.places, _shown(line.changes), color=colour, linestyle=dashes, linewidth=1.6)
     axes.spines[["right", "top"]].set_visible(False)
     axes.grid(color=HAIRLINE, alpha=0.4, linewidth=0.7)
