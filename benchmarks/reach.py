@@ -2,8 +2,8 @@
 
     python benchmarks/reach.py [--out docs/images/reach.png] [--stride 2]
 
-A phantom's PET is read once as it is and once for each slice with that slice occluded (its mean value, the same
-box); drawn is the relative change of the read-out, at the place of the occluded slice. Untrained weights: what
+A phantom's PET is read once as it is and once for each slice with that slice occluded (the mean of the scan, the
+same box); drawn is the relative change of the read-out, at the place of the occluded slice. Untrained weights: what
 is shown is which slices a read-out can know of, not what it makes of them.
 """
 
@@ -51,27 +51,20 @@ def _phantom() -> tuple[Any, Any, tuple[float, float, float]]:
 
 
 def _reach(frames: Any, mask: Any, spacing_mm: Any, prompting: str, stride: int) -> dict[str, Any]:
+    from engram.explain.reach import Scan, mean_grey, reach_of_patient
     from engram.memory import Protocol, load_backbone
-    from engram.memory.engine import Wanted, read_regions
+    from engram.memory.engine import Wanted
     from engram.memory.prompts import slice_prompts
     from engram.memory.readouts import Region, read_out
+    from engram.memory.rereading import Rereader
 
-    backbone, protocol = load_backbone("untrained-mini"), Protocol(prompting=prompting, stride=stride)
+    protocol = Protocol(prompting=prompting, stride=stride)
     region = Region(slice_prompts(mask, protocol, spacing_mm), mask, spacing_mm)
     wanted = {"spine": Wanted(region, tuple(read_out(name) for name in READOUTS))}
-
-    def read(seen: Any) -> dict[str, Any]:
-        found = read_regions(backbone, seen, wanted, protocol)["spine"]
-        return {name: next(iter(found[name].values())) for name in READOUTS}
-
-    base, slices = read(frames), region.prompts.slices
-    changes: dict[str, list[float]] = {name: [] for name in READOUTS}
-    for z in slices:
-        occluded = frames.copy()
-        occluded[z] = round(float(frames[z].mean()))
-        for name, value in read(occluded).items():
-            changes[name].append(float(np.linalg.norm(value - base[name]) / np.linalg.norm(base[name])))
-    return {"place": np.linspace(0, 100, len(slices)), **{name: np.array(c) for name, c in changes.items()}}
+    with Rereader(load_backbone("untrained-mini"), frames, wanted, protocol) as reader:
+        scan, grey = Scan(1, "PET", prompting), mean_grey(frames)
+        curves = reach_of_patient(reader, frames, {"spine": region}, scan, stride=1, grey=grey)
+    return {"place": np.array(curves[0].places), **{one.readout: np.array(one.changes) for one in curves}}
 
 
 def _print(curves: dict[str, Any]) -> None:

@@ -14,7 +14,14 @@ from pydantic.fields import FieldInfo
 from engram import config
 from engram.cohort.manifest import read_manifest
 from engram.config import load_config
-from engram.evaluation import attribution_records, audit_records, explanation_records, performance_records, results
+from engram.evaluation import (
+    attribution_records,
+    audit_records,
+    explanation_records,
+    performance_records,
+    reach_records,
+    results,
+)
 from engram.evaluation.results import StudyResults
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -77,7 +84,14 @@ def test_every_documented_field_says_what_it_means() -> None:
     "record",
     [
         kind
-        for module in (results, performance_records, audit_records, attribution_records, explanation_records)
+        for module in (
+            results,
+            performance_records,
+            audit_records,
+            attribution_records,
+            explanation_records,
+            reach_records,
+        )
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, BaseModel) and kind.model_fields
     ],

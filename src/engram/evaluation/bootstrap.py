@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,12 +85,22 @@ def _interval(scores: Sequence[FloatArray], outcomes: Sequence[SurvivalOutcome],
         shares = [_share(sample, *pair) for sample, pair in zip(samples, pairs, strict=True)]
         return np.asarray(np.mean(shares, axis=0), dtype=np.float64)
 
-    patients = [np.arange(len(score)) for score, _ in pairs]
+    return resampled(mean_c, [len(score) for score, _ in pairs], seed=seed)
+
+
+def resampled(statistic: Callable[..., FloatArray], sizes: Sequence[int], *, seed: int) -> Interval | None:
+    """The interval (BCa) of a statistic whose patients are resampled within their fold.
+
+    statistic: is given the positions of the patients drawn in each fold, each (..., m), and `axis`, the last one;
+    gives one number a resample (...). sizes: patients of each fold. None where a resample gives no number, or all
+    give the same.
+    """
+    patients = [np.arange(size) for size in sizes]
     with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         found = stats.bootstrap(
             patients,
-            mean_c,
+            statistic,
             n_resamples=RESAMPLES,
             confidence_level=CONFIDENCE,
             method="BCa",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engram.evaluation.bootstrap import Interval, difference_interval
+from engram.evaluation.decomposition import added
 from engram.evaluation.fold_fit import FoldResult
 from engram.evaluation.multiplicity import benjamini_hochberg, holm
 from engram.evaluation.results import Comparison
@@ -17,7 +18,7 @@ from engram.outcome import SurvivalOutcome
 from engram.table import BASELINES, MAP_READOUTS
 
 IMAGE_ADDED: Final = "images added to clinical"  # the question that every study is asked, before it is run
-_SEES, _HEAD, _SURVIVAL = "what the row sees", "head", "survival model"
+_SEES, _READ_OUT, _HEAD, _SURVIVAL = "what the row sees", "read-out", "head", "survival model"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ def pairs_of(specs: Sequence[RowSpec]) -> list[Pair]:
     Prespecified: each image + clinical row of the memory against the clinical row of the same survival model and
     covariates, wherever the two stand.
     Exploring: rows that differ in one thing, or in one thing and the head or survival model that it brings along;
-    `differs_in` names all of these.
+    `differs_in` names all of these. Of encoder, prompt and memory (`engram.evaluation.decomposition`), the row that
+    has more is held against the one that has less.
     """
     planned, exploring = [], []
     for (i, one), (j, other) in itertools.combinations(enumerate(specs), 2):
@@ -45,7 +47,8 @@ def pairs_of(specs: Sequence[RowSpec]) -> list[Pair]:
         elif _adds_images(one, to=other):
             planned.append(Pair(i, j, IMAGE_ADDED, prespecified=True))
         elif len(found := list(_differences(one, other))) == 1:
-            exploring.append(Pair(j, i, _in_words(found[0], one, other), prespecified=False))
+            row, against = (i, j) if added(one.readout, other.readout) else (j, i)
+            exploring.append(Pair(row, against, _in_words(found[0], one, other), prespecified=False))
     return planned + exploring
 
 
@@ -121,7 +124,7 @@ def _differences(one: RowSpec, other: RowSpec) -> Iterator[str]:
     if one.roi != other.roi:
         yield "region"
     if one.readout != other.readout:
-        yield "read-out"
+        yield _READ_OUT
     heads, survivals = zip(_unusual(one), _unusual(other), strict=True)
     if heads[0] != heads[1]:
         yield _HEAD
@@ -133,6 +136,8 @@ def _differences(one: RowSpec, other: RowSpec) -> Iterator[str]:
 
 def _in_words(difference: str, one: RowSpec, other: RowSpec) -> str:
     """The difference and what it brings along: "read-out, head and survival model"."""
+    if difference == _READ_OUT and (more := added(one.readout, other.readout) or added(other.readout, one.readout)):
+        return more
     found = [difference]
     if _HEAD not in found and one.head != other.head and NONE not in (one.readout, other.readout):
         found.append(_HEAD)

@@ -40,14 +40,20 @@ class PooledRisks:
 
 
 def pool_risks(results: Sequence[FoldResult], folds: Sequence[Fold]) -> PooledRisks:
-    """Put the folds of one row together. A fold whose training risks are all equal is centred only."""
+    """Put the folds of one row together."""
     patients, places = held_out_patients(folds), held_out_places(folds)
-    standardised, quartile = np.zeros(len(patients)), np.zeros(len(patients), dtype=np.intp)
+    scaled, quartile = np.zeros(len(patients)), np.zeros(len(patients), dtype=np.intp)
     for result, place in zip(results, places, strict=True):
-        mean, sd = float(result.train_risk.mean()), float(result.train_risk.std(ddof=1)) or 1.0
-        standardised[place] = (result.test_risk - mean) / sd
+        scaled[place] = standardised(result)
         quartile[place] = quartile_of(result.test_risk, result.train_risk)
-    return PooledRisks(patients, standardised, quartile)
+    return PooledRisks(patients, scaled, quartile)
+
+
+def standardised(result: FoldResult) -> RiskArray:
+    """Test risks of a fold (m,) by mean and standard deviation of its training risks; centred only where these are
+    all equal."""
+    mean, sd = float(result.train_risk.mean()), float(result.train_risk.std(ddof=1)) or 1.0
+    return np.asarray((result.test_risk - mean) / sd, dtype=np.float64)
 
 
 def quartile_of(risk: RiskArray, train_risk: RiskArray) -> npt.NDArray[np.intp]:

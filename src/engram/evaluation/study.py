@@ -132,7 +132,7 @@ def evaluate_study(
         sensitivity=sensitivity(
             table, specs, results, folds, config, Runner(headline_rows, workers, cache_dir, progress)
         ),
-        gates=gate_shares(specs, results),
+        gates=gate_shares(specs, results, outcomes, seed=settings.seed),
         incremental_over_stage=incremental_value(stage_columns(table, config), of_images, table.outcome),
         folds=[FoldSummary(n=len(outcome), events=int(outcome.event.sum())) for outcome in outcomes],
         out_of_fold=_out_of_fold(specs, results, folds, table),

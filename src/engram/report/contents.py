@@ -18,6 +18,7 @@ _SECTIONS: Final = (
     ("c-index", "Every row, every fold", "c_index"),
     ("tuning", "Tuning", "searches"),
     ("ablations", "Heads and fusions", "ablations"),
+    ("decomposition", "Encoder, prompt or memory?", "decomposition"),
     ("comparisons", "Row against row", "tests_against_chance"),
     ("clinical-model", "What the covariates bear", "clinical_model"),
     ("risk-groups", "Risk groups", "groups"),
@@ -26,6 +27,7 @@ _SECTIONS: Final = (
     ("folds", "Folds", None),
     ("pictures", "What the model reads", "pictures"),
     ("drawn-masks", "Does the model see the region?", "drawn_masks"),
+    ("reach", "How far does the memory see?", "reach"),
     ("audit", "Leakage audit", "audit"),
     ("methods", "Methods", None),
     ("provenance", "Provenance", None),
@@ -36,7 +38,8 @@ _SECTIONS: Final = (
 def contents(there: Set[str], flags: Mapping[str, bool]) -> list[tuple[str, str]]:
     """(anchor, title) of the sections that this page has, in their order.
 
-    there: names of its tables and figures. flags: whether there are pictures, groups, a clinical_model, an audit.
+    there: names of its tables and figures. flags: whether there are pictures, groups, a clinical_model, a reach, an
+    audit.
     """
     flags = dict(flags)
     flags["ablations"] = any(name.startswith(("figure5", "figure6")) for name in there)

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from engram.errors import StorageError
 from engram.evaluation.audit_records import Audit
+from engram.evaluation.reach_records import Reach
 from engram.evaluation.results import StudyResults
 from engram.files import atomic_write, write_text
 from engram.report import labels, latex, methods, prose
@@ -17,12 +18,15 @@ from engram.report.ablations import ablations
 from engram.report.audit_section import CHECKS, PERMUTED, AuditSection, audit_section
 from engram.report.consistency import check_results
 from engram.report.contents import contents
+from engram.report.figures.gates import MOST_ROWS
 from engram.report.figures.svg import Drawing
+from engram.report.gates import in_words
 from engram.report.layout import Table
 from engram.report.methods_evaluation import splits_in_words
 from engram.report.page_figures import FIGURE_NAMES, all_figures, groups_untrained, shown_groups
 from engram.report.pictures import Picture, embed
 from engram.report.quality_page import PAGE_NAME, StudyPicture, quality_page
+from engram.report.reach_section import PARTS, REACH, ReachSection, reach_section
 from engram.report.resources import resource
 from engram.report.sensitivity_tables import SENSITIVITY_PARTS, sensitivity_title
 from engram.report.spreadsheet import tuning_workbook
@@ -45,21 +49,26 @@ def write_report(
     studies: Sequence[StudyPicture] = (),
     absent: Sequence[str] = (),
     audit: Audit | None = None,
+    reach: Reach | None = None,
 ) -> Path:
     """Write out_dir/report.html, out_dir/tables/* and out_dir/figures/*.svg; returns the path of the page.
 
     pictures: shown in it. studies: shown in out_dir/quality.html, which is written where there are any. absent:
-    sentences that say which pictures are missing, and why. audit: of the run folder, where there is one. Equal
-    results give equal bytes. Files of an earlier report for which there is nothing to show now are removed.
+    sentences that say which pictures are missing, and why. audit, reach: of the run folder, where there are such.
+    Equal results give equal bytes. Files of an earlier report for which there is nothing to show now are removed.
     Raises StorageError where the results contradict themselves, a picture is damaged or a file cannot be written.
     """
     check_results(results)
     tables, figures = all_tables(results), all_figures(results)
     audited = audit_section(audit, results)
-    page = _render(results, tables, figures, pictures, studies, absent, audited)
+    reached = reach_section(reach, results)
+    if reached is not None and reached.figure is not None:
+        figures[REACH] = reached.figure
+    page = _render(results, tables, figures, pictures, studies, absent, audited, reached)
     beside = quality_page(results, studies) if studies else None
-    _write_tables(results, {**tables, **(audited.tables if audited else {})}, out_dir / "tables")
-    for name in FIGURE_NAMES:
+    more = {**(audited.tables if audited else {}), **(reached.tables if reached else {})}
+    _write_tables(results, {**tables, **more}, out_dir / "tables")
+    for name in (*FIGURE_NAMES, REACH):
         _write_or_remove(out_dir / "figures" / f"{name}.svg", figures[name].svg if name in figures else None)
     _write_or_remove(out_dir / PAGE_NAME, beside)
     return write_text(out_dir / "report.html", page)
@@ -67,7 +76,7 @@ def write_report(
 
 def _write_tables(results: StudyResults, tables: dict[str, Table], folder: Path) -> None:
     """Every table as CSV, those that papers print as LaTeX, and what tuning looked for and found as a workbook."""
-    for name in (*TABLE_NAMES, CHECKS, PERMUTED):
+    for name in (*TABLE_NAMES, CHECKS, PERMUTED, REACH, PARTS):
         _write_or_remove(folder / f"{name}.csv", tables[name].to_csv() if name in tables else None)
     for name, title in latex.TITLES.items():
         _write_or_remove(
@@ -85,6 +94,7 @@ def _render(
     studies: Sequence[StudyPicture],
     absent: Sequence[str],
     audit: AuditSection | None,
+    reach: ReachSection | None,
 ) -> str:
     groups, found = shown_groups(results), worth(results)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -112,9 +122,11 @@ def _render(
                 "groups": groups is not None,
                 "clinical_model": bool(prose.clinical_model(results)),
                 "audit": audit is not None,
+                "reach": reach is not None,
             },
         ),
         audit=audit,
+        reach=reach,
         sensitivity_parts=SENSITIVITY_PARTS,
         sensitivity_title=sensitivity_title(tables.keys()),
         splits=splits_in_words(results),
@@ -122,6 +134,8 @@ def _render(
         worth_caption=said(worth_caption(found), results.rows) if found else None,
         tuned=[text for text in (gap_in_words(results), tuned_in_words(results)) if text],
         ablations=ablations(results),
+        gates_in_words=in_words(results),
+        most_gates=MOST_ROWS,
         pictures=[embed(picture) for picture in pictures],
         absent=absent,
         sees_the_region=prose.sees_the_region(results) if results.drawn_masks else None,

@@ -11,6 +11,7 @@ from engram.report.ablations import ablations
 from engram.report.figures.bars import draw_bars
 from engram.report.figures.flow import draw_flow
 from engram.report.figures.forest import draw_forest
+from engram.report.figures.gates import draw_gates
 from engram.report.figures.kaplan_meier import draw_kaplan_meier
 from engram.report.figures.quality import draw_drawn_masks
 from engram.report.figures.svg import Drawing
@@ -25,6 +26,7 @@ FIGURE_NAMES: Final = (
     "figure5a_fusion",
     "figure5b_fusion",
     "figure6_downsampling",
+    "gates",
     "kaplan_meier",
     "utility",
     "drawn_masks",
@@ -45,12 +47,22 @@ def _drawn(results: StudyResults) -> Iterator[Drawing]:
         yield draw_forest(results)
     for ablation in ablations(results):
         yield draw_bars(ablation)
+    yield from _gates(results)
     groups = shown_groups(results)
     if groups is not None and labels.why_not_drawn(groups) is None:
         yield draw_kaplan_meier(groups, results.cohort.endpoint, untrained=groups_untrained(results, groups))
     yield from _utility(results)
     if results.drawn_masks:
         yield draw_drawn_masks(results.drawn_masks, untrained=results.provenance.untrained_weights)
+
+
+def _gates(results: StudyResults) -> Iterator[Drawing]:
+    """Of the gated rows whose patients were saved."""
+    found = [gate for gate in results.gates if gate.shares]
+    if found:
+        rows = {row.name: row for row in results.rows}
+        untrained = labels.needs_untrained_label(results, [rows[gate.row] for gate in found])
+        yield draw_gates(found, {name: row.family for name, row in rows.items()}, untrained=untrained)
 
 
 def _utility(results: StudyResults) -> Iterator[Drawing]:

@@ -44,6 +44,13 @@ def _gate(one: GateShare) -> Iterator[str]:
     shares = [one.mean, *one.quartiles, *one.fold_means]
     if len(one.quartiles) != 3 or not one.fold_means or not all(0 <= share <= 1 for share in shares):
         yield f"gate of '{one.row}': shares that are not from 0 to 1, or no three quartiles, or no fold"
+    of_patients = (one.shares, one.standardised_risks, one.times_months, one.events)
+    if {len(values) for values in of_patients} not in ({0}, {one.n}):
+        yield f"gate of '{one.row}': shares, risks, times and events that are not of {one.n} patients"
+    if not all(0 <= share <= 1 for share in one.shares) or one.shares != sorted(one.shares):
+        yield f"gate of '{one.row}': patients' shares that are not from 0 to 1, ascending"
+    if not all(map(math.isfinite, (*one.standardised_risks, *one.times_months))):
+        yield f"gate of '{one.row}': patients' risks or times that are not numbers"
 
 
 def _splits(splits: Splits, results: StudyResults) -> Iterator[str]:

@@ -8,6 +8,7 @@ from engram.evaluation.results import DrawnMasks, RowResult, StudyResults
 from engram.report import labels, shown
 from engram.report.c_index_tables import comparison_table, family_table
 from engram.report.cohort_tables import cohort_table, flow_table, groups_table
+from engram.report.decomposition import decomposition_table
 from engram.report.evidence_tables import evidence_tables
 from engram.report.formats import number, share
 from engram.report.gates import gates_table
@@ -26,6 +27,7 @@ TABLE_NAMES = (
     "searches",
     RANGES,
     BEST,
+    "decomposition",
     "comparisons",
     "comparisons_exploring",
     "tests_against_chance",
@@ -54,6 +56,7 @@ def all_tables(results: StudyResults) -> dict[str, Table]:
         family_table(results, "table2_multimodal", "multimodal"),
         comparison_table(results),
         *tuning_tables(results),
+        decomposition_table(results),
         *evidence_tables(results),
         performance_table(results),
         *sensitivity_tables(results),

@@ -74,6 +74,20 @@ def test_what_reads_a_baseline_is_no_difference_of_its_own(make_config):
     assert ("Radiomics of PET, spine", "PET, spine", "read-out, head and survival model", False) in found
 
 
+@pytest.mark.parametrize("readouts", [["roi", "roi_without_memory"], ["roi_without_memory", "roi"]])
+def test_encoder_prompt_and_memory_are_held_against_the_step_before(make_config, readouts):
+    models = {"origins": ["PET"], "baselines": ["hiera"], "vector_models": ["ridge Cox", "MLP"]}
+    found = named(make_config(embedding={"readouts": readouts}, models=models))
+    roi, alone, encoder = "PET, spine, roi", "PET, spine, roi_without_memory", "Hiera alone of PET, spine"
+    for model in ("", ", MLP"):
+        assert (roi + model, alone + model, "memory", False) in found
+        assert (alone + model, encoder + model, "prompt", False) in found
+        assert (roi + model, encoder + model, "prompt and memory", False) in found
+    both = "PET + clinical, spine, "
+    assert (f"{both}roi", f"{both}roi_without_memory", "memory", False) in found
+    assert (roi + ", MLP", roi, "survival model", False) in found
+
+
 @pytest.fixture
 def compared(make_config):
     """Six rows with noise of their own on the same risks, on three folds of 30."""

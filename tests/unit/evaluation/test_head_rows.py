@@ -205,7 +205,8 @@ def test_the_share_of_pet_is_summed_up_over_all_test_patients(make_config):
         nothing = np.zeros(len(shares))
         return FoldResult(nothing, nothing, 0.5, (), np.array(shares) if shares else None)
 
-    (found,) = gate_shares(specs, [[on(), on()], [on(0.1, 0.3), on(0.6, 0.8, 1.0)]])
+    outcomes = [SurvivalOutcome(np.ones(n, dtype=bool), np.arange(1.0, n + 1)) for n in (2, 3)]
+    (found,) = gate_shares(specs, [[on(), on()], [on(0.1, 0.3), on(0.6, 0.8, 1.0)]], outcomes, seed=0)
     assert (found.row, found.first, found.n) == ("PET + CT, spine, gate", "PET", 5)
     assert found.mean == pytest.approx(0.56)
     assert found.quartiles == pytest.approx([0.3, 0.6, 0.8])

@@ -239,7 +239,7 @@ def test_how_gates_mix_is_shown_with_its_caution(
     lines = page.sections["table1"].tables[1]
     gated = [row.name for row in whole_study.rows if row.fusion == "gate"]
     assert [line[0] for line in lines[1:]] == gated
-    assert lines[1][1:] == ["PET", "227", "0.58", "0.60 (0.41 to 0.74)", "0.30 to 0.86"]
+    assert lines[1][1:] == ["PET", "227", "0.58", "0.60 (0.41 to 0.74)", "0.30 to 0.86", *["–"] * 4]
     assert "how the two images are mixed, not which of them knows" in page.sections["table1"].text
     assert (tmp_path / "tables" / "gates.csv").is_file()
     assert "gates" not in all_tables(synthetic_demo)
