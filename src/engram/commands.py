@@ -11,6 +11,7 @@ from engram import __version__
 from engram.command_options import Study, Workers
 from engram.commands_audit import audit
 from engram.commands_dicom import dicom_app
+from engram.commands_explain import explain
 from engram.commands_init import init
 from engram.commands_radiomics import radiomics
 from engram.commands_segment import segment
@@ -34,6 +35,7 @@ app.add_typer(store_app, name="store")
 app.add_typer(weights_app, name="weights")
 app.command()(init)
 app.command()(audit)
+app.command()(explain)
 app.add_typer(dicom_app, name="dicom")
 
 

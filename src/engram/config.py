@@ -11,6 +11,7 @@ from engram.config_checks import ImageChecks
 from engram.config_embedding import Embedding
 from engram.config_encoders import Encoders
 from engram.config_evaluation import Evaluation
+from engram.config_explain import Explain
 from engram.config_images import Images, Roi
 from engram.config_models import Baseline, Modality, Models, Origin, Training
 from engram.config_pet import PetNumbers
@@ -91,6 +92,7 @@ class StudyConfig(Section):
     tuning: Tuning = Tuning()
     evaluation: Evaluation = Evaluation()
     sensitivity: Sensitivity = Sensitivity()
+    explain: Explain = Explain()
     report: Report = Report()
     truth: Truth | None = None
     output: Path
@@ -203,6 +205,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "tuning": Tuning,
     "evaluation": Evaluation,
     "sensitivity": Sensitivity,
+    "explain": Explain,
     "report": Report,
     "truth": Truth,
 }

@@ -10,6 +10,7 @@ import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -117,15 +118,14 @@ def described(fitted: FittedModel, job: FoldJob, parts: JobParts, *, seed: int, 
     return Refit(fitted, job.config, seed, risk, made, proven)
 
 
-def packed(refit: Refit) -> bytes:
-    """A model on its way from a worker: as such, its tensors would be shared memory that ends with the worker."""
-    return pickle.dumps(refit)
+def packed(model: object) -> bytes:
+    """A model on its way between processes: as such, its tensors would be shared memory that ends with one."""
+    return pickle.dumps(model)
 
 
-def unpacked(content: bytes) -> Refit:
+def unpacked(content: bytes) -> Any:
     """What `packed` made, in this run, in a process of our own; nothing of it was ever on disk."""
-    refit: Refit = pickle.loads(content)  # noqa: S301
-    return refit
+    return pickle.loads(content)  # noqa: S301
 
 
 def _refitted(job: FoldJob) -> bytes:

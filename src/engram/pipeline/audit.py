@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engram.config import StudyConfig
-from engram.config_grid import paper_grid
 from engram.config_tuning import ProtocolName
 from engram.evaluation.audit import (
     Run,
@@ -39,7 +38,7 @@ from engram.evaluation.protocols import headline_rows
 from engram.evaluation.results import load_results
 from engram.evaluation.rows import RowSpec, rows_of
 from engram.pipeline.console import Console
-from engram.pipeline.evaluate import Inputs, study_digest, study_inputs
+from engram.pipeline.evaluate import Inputs, as_evaluated, study_digest, study_inputs
 from engram.pipeline.folders import RunFolder
 from engram.survival.splits import Fold
 from engram.table import EmbeddingKey, StudyTable
@@ -77,7 +76,7 @@ def audit_study(
     everything: all rows on all folds, trained as in the study; by default one row of each kind on the first fold,
     for a few epochs with one network. Where 'engram study' made the results, its grid is audited.
     """
-    config = _as_evaluated(config)
+    config = as_evaluated(config)
     inputs = study_inputs(config)
     table = inputs.assembled.table
     folds, again = study_folds(table, config.evaluation), study_folds(table, config.evaluation)
@@ -140,14 +139,6 @@ class _Work:
                 return headline_rows(table, specs, folds, self.config, workers=workers, cache_dir=Path(folder))
 
         return run
-
-
-def _as_evaluated(config: StudyConfig) -> StudyConfig:
-    """The study, or the paper's grid of it, whichever the results in the run folder are of."""
-    path, grid = RunFolder.of(config).results, paper_grid(config)
-    if not path.exists():
-        return config
-    return grid if load_results(path).provenance.study_digest == study_digest(grid) else config
 
 
 def _audited(config: StudyConfig, *, everything: bool) -> StudyConfig:

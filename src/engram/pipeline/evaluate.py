@@ -13,6 +13,7 @@ from engram.cohort.manifest import read_manifest
 from engram.cohort.records import Cohort, PatientRecord, check_analysable
 from engram.cohort.summary import summarise
 from engram.config import StudyConfig
+from engram.config_grid import paper_grid
 from engram.errors import ImagingError
 from engram.evaluation.audit_data import data_digest
 from engram.evaluation.fold_jobs import code_digest
@@ -23,6 +24,7 @@ from engram.evaluation.results import (
     Flow,
     Provenance,
     StudyResults,
+    load_results,
     save_results,
 )
 from engram.evaluation.rows import rows_of
@@ -38,6 +40,8 @@ from engram.pipeline.study_table import AssembledTable, entries_of, study_table
 from engram.provenance import library_versions, python_version
 from engram.roi.words import in_words
 from engram.table import PET_NUMBERS
+
+_DECIDE_NO_RESULT = ("folder", "output", "store", "manifest", "report", "explain")
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,14 @@ def study_inputs(config: StudyConfig) -> Inputs:
     return Inputs(cohort, embedded, assembled, radiomics.made)
 
 
+def as_evaluated(config: StudyConfig) -> StudyConfig:
+    """The study, or the paper's grid of it, whichever the results in the run folder are of."""
+    path, grid = RunFolder.of(config).results, paper_grid(config)
+    if not path.exists():
+        return config
+    return grid if load_results(path).provenance.study_digest == study_digest(grid) else config
+
+
 def _reads_pet_numbers(config: StudyConfig) -> bool:
     return any(row.readout == PET_NUMBERS for row in rows_of(config))
 
@@ -170,8 +182,9 @@ def _padding_warning(padded: int, entries: int) -> list[str]:
 
 
 def study_digest(config: StudyConfig) -> str:
-    """SHA-256 (hex) of the content of a study file, less folders, which differ between machines."""
-    return digest(config.model_dump(mode="json", exclude={"folder", "output", "store", "manifest", "report"}))
+    """SHA-256 (hex) of the content of a study file, less folders, which differ between machines, and less what only
+    looks at results."""
+    return digest(config.model_dump(mode="json", exclude={*_DECIDE_NO_RESULT}))
 
 
 def _provenance(config: StudyConfig, inputs: Inputs) -> Provenance:

@@ -45,6 +45,26 @@ class RunFolder:
         return self.root / "audit.json"
 
     @property
+    def explanation(self) -> Path:
+        """JSON: what was explained of one row."""
+        return self.root / "explain.json"
+
+    @property
+    def explained(self) -> Path:
+        """Maps as NIfTI and their overlays, by the number of the patient."""
+        return self.root / "explain"
+
+    @property
+    def reach(self) -> Path:
+        """JSON: how far each read-out sees."""
+        return self.root / "reach.json"
+
+    @property
+    def deltas(self) -> Path:
+        """Cache of what each patch changed."""
+        return self.root / "cache" / "explain"
+
+    @property
     def tuning_trials(self) -> Path:
         """CSV: every trial of every search for hyperparameters; not there without tuning."""
         return self.root / "tuning_trials.csv"

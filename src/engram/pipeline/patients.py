@@ -34,8 +34,9 @@ def images_section(config: StudyConfig) -> Images:
     return config.images
 
 
-def open_patient(record: PatientRecord, config: StudyConfig) -> PatientImages:
-    """Read, align and check everything of one patient. Raises ImagingError."""
+def open_patient(record: PatientRecord, config: StudyConfig, *, parts: bool = False) -> PatientImages:
+    """Read, align and check everything of one patient. parts: wanted wherever there are labels, whether or not a
+    read-out takes them. Raises ImagingError."""
     pair = load_pair(record.ct, record.pet, patient_id=record.patient_id)
     bones = _bones(record, pair)
     masks = build_rois(
@@ -46,7 +47,8 @@ def open_patient(record: PatientRecord, config: StudyConfig) -> PatientImages:
         grid=pair.grid,
         patient_id=record.patient_id,
     )
-    return PatientImages(pair, masks, part_map(bones) if config.needs_parts and bones is not None else None)
+    wanted = parts or config.needs_parts
+    return PatientImages(pair, masks, part_map(bones) if wanted and bones is not None else None)
 
 
 def _bones(record: PatientRecord, pair: ImagePair) -> BoneMap | None:

@@ -6,32 +6,47 @@ from pathlib import Path
 
 from engram.config import StudyConfig
 from engram.evaluation.audit_records import load_audit
+from engram.evaluation.explain_file import load_explanation
+from engram.evaluation.reach_records import load_reach
 from engram.evaluation.results import StudyResults, load_results
 from engram.memory.store import EmbeddingStore
 from engram.pipeline.embedded import saved_embedded
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.quality_pictures import Keys, study_pictures
 from engram.pipeline.requests import picture_of, protocol_of
+from engram.report.beside import Beside
 from engram.report.page import Picture, StudyPicture, write_report
 from engram.report.shown import INVERSE, Shown, colours
 
 
 def report(config: StudyConfig) -> Path:
-    """Render report.html, tables and figures from results.json and audit.json; beside it, quality.html with every
-    study's picture.
+    """Render report.html, tables and figures from results.json and what other commands have left beside it: the
+    audit, the reach, and what was explained; and quality.html with every study's picture.
 
-    Raises StorageError where there are no results, or the audit is damaged; pictures that are missing are named in
-    the page instead.
+    Raises StorageError where there are no results, or one of these files is damaged; pictures that are missing are
+    named in the page instead.
     """
     folder = RunFolder.of(config)
     results = load_results(folder.results)
-    audit = load_audit(folder.audit) if folder.audit.is_file() else None
+    beside = _beside(config, folder)
     if config.images is None or not config.report.pictures:
-        return write_report(results, folder.root, audit=audit)
+        return write_report(results, folder.root, beside=beside)
     keys = saved_embedded(config).keys if folder.embeddings.is_file() else {}
     pictures, studies = _pictures(config, keys), _studies(config, results, keys)
     absent = _absent(folder, pictures=bool(pictures), measured=bool(results.drawn_masks))
-    return write_report(results, folder.root, pictures=pictures, studies=studies, absent=absent, audit=audit)
+    return write_report(results, folder.root, pictures=pictures, studies=studies, absent=absent, beside=beside)
+
+
+def _beside(config: StudyConfig, folder: RunFolder) -> Beside:
+    explained = load_explanation(folder.explanation) if folder.explanation.is_file() else None
+    shown = explained.maps if explained is not None and config.report.pictures else []
+    paths = {one.overlay: folder.explained / one.overlay for one in shown}
+    return Beside(
+        audit=load_audit(folder.audit) if folder.audit.is_file() else None,
+        reach=load_reach(folder.reach) if folder.reach.is_file() else None,
+        explanation=explained,
+        overlays={name: path.read_text(encoding="utf-8") for name, path in paths.items() if path.is_file()},
+    )
 
 
 def _pictures(config: StudyConfig, keys: Keys) -> list[Picture]:

@@ -9,15 +9,15 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from engram.errors import StorageError
-from engram.evaluation.audit_records import Audit
-from engram.evaluation.reach_records import Reach
 from engram.evaluation.results import StudyResults
 from engram.files import atomic_write, write_text
 from engram.report import labels, latex, methods, prose
 from engram.report.ablations import ablations
 from engram.report.audit_section import CHECKS, PERMUTED, AuditSection, audit_section
+from engram.report.beside import Beside
 from engram.report.consistency import check_results
 from engram.report.contents import contents
+from engram.report.explain_section import EXPLAIN_FIGURES, EXPLAIN_TABLES, ExplainSection, explain_section
 from engram.report.figures.gates import MOST_ROWS
 from engram.report.figures.svg import Drawing
 from engram.report.gates import in_words
@@ -36,6 +36,8 @@ from engram.report.wording import said
 from engram.report.worth import caption as worth_caption
 from engram.report.worth import worth
 
+NOTHING = Beside()
+
 __all__ = ["Picture", "StudyPicture", "write_report"]
 
 _WORKBOOK = "tuning.xlsx"
@@ -48,35 +50,36 @@ def write_report(
     pictures: Sequence[Picture] = (),
     studies: Sequence[StudyPicture] = (),
     absent: Sequence[str] = (),
-    audit: Audit | None = None,
-    reach: Reach | None = None,
+    beside: Beside = NOTHING,
 ) -> Path:
     """Write out_dir/report.html, out_dir/tables/* and out_dir/figures/*.svg; returns the path of the page.
 
     pictures: shown in it. studies: shown in out_dir/quality.html, which is written where there are any. absent:
-    sentences that say which pictures are missing, and why. audit, reach: of the run folder, where there are such.
+    sentences that say which pictures are missing, and why. beside: what other commands have left in the run folder.
     Equal results give equal bytes. Files of an earlier report for which there is nothing to show now are removed.
     Raises StorageError where the results contradict themselves, a picture is damaged or a file cannot be written.
     """
     check_results(results)
     tables, figures = all_tables(results), all_figures(results)
-    audited = audit_section(audit, results)
-    reached = reach_section(reach, results)
+    audited = audit_section(beside.audit, results)
+    reached = reach_section(beside.reach, results)
+    explained = explain_section(beside.explanation, beside.overlays, results)
     if reached is not None and reached.figure is not None:
         figures[REACH] = reached.figure
-    page = _render(results, tables, figures, pictures, studies, absent, audited, reached)
-    beside = quality_page(results, studies) if studies else None
-    more = {**(audited.tables if audited else {}), **(reached.tables if reached else {})}
+    figures |= explained.figures if explained else {}
+    page = _render(results, tables, figures, pictures, studies, absent, (audited, reached, explained))
+    quality = quality_page(results, studies) if studies else None
+    more = {name: table for one in (audited, reached, explained) if one for name, table in one.tables.items()}
     _write_tables(results, {**tables, **more}, out_dir / "tables")
-    for name in (*FIGURE_NAMES, REACH):
+    for name in (*FIGURE_NAMES, REACH, *EXPLAIN_FIGURES):
         _write_or_remove(out_dir / "figures" / f"{name}.svg", figures[name].svg if name in figures else None)
-    _write_or_remove(out_dir / PAGE_NAME, beside)
+    _write_or_remove(out_dir / PAGE_NAME, quality)
     return write_text(out_dir / "report.html", page)
 
 
 def _write_tables(results: StudyResults, tables: dict[str, Table], folder: Path) -> None:
     """Every table as CSV, those that papers print as LaTeX, and what tuning looked for and found as a workbook."""
-    for name in (*TABLE_NAMES, CHECKS, PERMUTED, REACH, PARTS):
+    for name in (*TABLE_NAMES, CHECKS, PERMUTED, REACH, PARTS, *EXPLAIN_TABLES):
         _write_or_remove(folder / f"{name}.csv", tables[name].to_csv() if name in tables else None)
     for name, title in latex.TITLES.items():
         _write_or_remove(
@@ -93,10 +96,10 @@ def _render(
     pictures: Sequence[Picture],
     studies: Sequence[StudyPicture],
     absent: Sequence[str],
-    audit: AuditSection | None,
-    reach: ReachSection | None,
+    beside: tuple[AuditSection | None, ReachSection | None, ExplainSection | None],
 ) -> str:
     groups, found = shown_groups(results), worth(results)
+    audit, reach, explained = beside
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(resource("page.html"))
     return template.render(
@@ -123,10 +126,12 @@ def _render(
                 "clinical_model": bool(prose.clinical_model(results)),
                 "audit": audit is not None,
                 "reach": reach is not None,
+                "explained": explained is not None,
             },
         ),
         audit=audit,
         reach=reach,
+        explained=explained,
         sensitivity_parts=SENSITIVITY_PARTS,
         sensitivity_title=sensitivity_title(tables.keys()),
         splits=splits_in_words(results),

@@ -19,6 +19,7 @@ from engram.evaluation.reach_records import (
     save_reach,
 )
 from engram.evaluation.results import StudyResults
+from engram.report.beside import Beside
 from engram.report.figures.reach import draw_cohort_reach, draw_patient_reach
 from engram.report.page import write_report
 from engram.report.reach_section import ANOTHER, in_words, reach_section
@@ -83,7 +84,7 @@ def test_words_say_of_what_a_read_out_knows(told: dict[str, Any], expected: str)
 
 def test_the_page_has_words_numbers_parts_and_a_drawing(whole_study: StudyResults, tmp_path: Path) -> None:
     reach = reach_of(whole_study, cohort("final"), cohort("roi", parts=[]))
-    write_report(whole_study, tmp_path, reach=reach)
+    write_report(whole_study, tmp_path, beside=Beside(reach=reach))
     section = Page((tmp_path / "report.html").read_text(encoding="utf-8")).sections["reach"]
     assert "Each slice read was occluded alone" in section.text
     assert "in 2 patients" in section.text
@@ -105,7 +106,7 @@ def test_the_page_has_words_numbers_parts_and_a_drawing(whole_study: StudyResult
 @pytest.mark.parametrize("what", ["study", "manifest", "weights"])
 def test_the_reach_of_another_study_is_not_shown(whole_study: StudyResults, tmp_path: Path, what: str) -> None:
     reach = reach_of(whole_study, cohort("final"), **{what: "0" * 64})
-    write_report(whole_study, tmp_path, reach=reach)
+    write_report(whole_study, tmp_path, beside=Beside(reach=reach))
     section = Page((tmp_path / "report.html").read_text(encoding="utf-8")).sections["reach"]
     assert ANOTHER in section.text
     assert section.tables == []

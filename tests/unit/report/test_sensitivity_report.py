@@ -13,6 +13,7 @@ from engram.errors import StorageError
 from engram.evaluation.audit_records import NOT_AUDITED, Audit
 from engram.evaluation.results import StudyResults
 from engram.report.audit_section import ANOTHER
+from engram.report.beside import Beside
 from engram.report.consistency import check_results
 from engram.report.labels import REVERSE, REVERSE_MEANING
 from engram.report.methods import methods
@@ -23,7 +24,7 @@ PARTS = ("repeated", "repeated_comparisons", "permutation_null", "missingness", 
 
 
 def page_of(results: StudyResults, folder: Path, audit: Audit | None = None) -> Page:
-    return Page(write_report(results, folder, audit=audit).read_text(encoding="utf-8"))
+    return Page(write_report(results, folder, beside=Beside(audit=audit)).read_text(encoding="utf-8"))
 
 
 def test_each_analysis_is_a_table_as_saved(whole_study: StudyResults, tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_the_section_is_named_after_what_is_there(whole_study: StudyResults, tmp
 def test_results_without_them_have_no_section(
     whole_study: StudyResults, synthetic_demo: StudyResults, tmp_path: Path
 ) -> None:
-    write_report(whole_study, tmp_path, audit=whole_audit(whole_study))
+    write_report(whole_study, tmp_path, beside=Beside(audit=whole_audit(whole_study)))
     page = page_of(synthetic_demo, tmp_path)
     assert not {"sensitivity", "audit", "tuning", "ablations"} & page.sections.keys()
     assert not {f"{name}.csv" for name in (*PARTS, "audit")} & {
