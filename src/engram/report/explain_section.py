@@ -69,22 +69,23 @@ def _done(found: Explanation) -> str:
     n = len({one.patient for one in found.maps})
     return (
         f"Row '{found.row}', {n} patient{'s' * (n != 1)}: patches of {patch} mm, {stride} mm apart, with their "
-        f"centres in the region '{found.roi}', were filled with the {found.fill}, one at a time; the scan was read again "
-        f"{how} under the same prompts, and the log-risk computed again. Covariates stayed as they are."
+        f"centres in the region '{found.roi}', were filled with the {found.fill}, one at a time; the scan was read "
+        f"again {how} under the same prompts, and the log-risk computed again. Covariates stayed as they are."
     )
 
 
 def _unread(found: Explanation) -> list[str]:
-    unread = sum(one.unread for one in found.maps)
+    of_patients = {one.patient: (one.unread, one.patches) for one in found.maps}
+    unread, patches = (sum(counts) for counts in zip(*of_patients.values(), strict=True))
     if not unread:
         return []
-    return [f"{unread} patches touch no slice that the protocol reads, and change nothing."]
+    return [f"{unread} of {patches} patches touch no slice that the protocol reads, and change nothing."]
 
 
 def _overlay(one: PatientMap, svg: str) -> Drawing:
     caption = (
         f"Patient {one.patient}, {one.occluded} occluded, fold {one.fold}: log-risk {signed(one.risk)}; with a "
-        f"patch occluded it changes by {signed(one.lowest)} to {signed(one.highest)}. Orange: the patch raised the risk."
+        f"patch occluded it changes by {signed(one.lowest)} to {signed(one.highest)}. Orange: the patch raised it."
     )
     return Drawing(one.overlay.removesuffix(".svg"), svg, caption)
 
@@ -113,7 +114,7 @@ def _maps(found: Explanation) -> Table:
         )
         for one in found.maps
     )
-    note = "Fall and rise: changes of the log-risk when a patch is occluded. Log-risks of folds have scales of their own."
+    note = "Fall and rise: of the log-risk when a patch is occluded. Log-risks of folds have scales of their own."
     return Table(MAPS, columns, lines, (note,), found.untrained)
 
 
