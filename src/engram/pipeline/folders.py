@@ -45,6 +45,11 @@ class RunFolder:
         return self.root / "audit.json"
 
     @property
+    def reach(self) -> Path:
+        """JSON: how far each read-out sees."""
+        return self.root / "reach.json"
+
+    @property
     def tuning_trials(self) -> Path:
         """CSV: every trial of every search for hyperparameters; not there without tuning."""
         return self.root / "tuning_trials.csv"
