@@ -11,11 +11,13 @@ average; their mean seconds stand for the --of patches of a map, and ours pays i
 
 `floor` is the same ratio made of counts alone: encodings and readings, each at its mean seconds in the naive runs.
 Of `exact` these are the counts of the dependency cone (the patch's slices are encoded; they and, where slices
-remember, all after them are read), of `fast` those done. `exact` must give the naive run's bits. The error of `fast`
-is that of fixed random linear functions of the read-out `volume`, as risks are, relative to the patch's exact effect
-on them (root mean squares over 100 functions), the largest of the patches. SAM 2.1 tiny at 512 pixels, float32, seeded random weights, real CT slices
-(tests/reference/medsam2) in turn. At 200 slices a naive run takes minutes: after a first look at the machine the
-script says how long it will take. --mini: untrained-mini instead, to see the script work.
+remember, all after them are read), of `fast` those done. `exact` must give the naive run's bits. The error of
+`fast` is that of fixed random linear functions (as risks are) of the read-out `volume`, relative to the exact
+effect of the patch on them (root mean squares over 100 functions), the largest of the patches.
+
+SAM 2.1 tiny at 512 pixels, float32, seeded random weights, real CT slices (tests/reference/medsam2) in turn. At 200
+slices each naive run takes minutes: after a first look at the machine the script says how long it all will take.
+--mini: untrained-mini instead, to see the script work.
 """
 
 from __future__ import annotations
