@@ -40,14 +40,15 @@ class WayKey:
 class Rereader:
     """Reads a scan once, then again and again with some slices changed (requirement 34: occlusion).
 
-    frames: uint8 (n, h, w), most superior first; wanted, protocol, batch: as `read_regions` takes them; tolerance:
-    None is exact, the numbers of `read_regions` on the changed frames: to the bit with batch 1, otherwise to the
-    rounding of another batch. A number is faster: a slice is not read again once each memory and pointer that it
-    looks back on lies within this relative distance (Euclidean norm) of the baseline's. progress: of the baseline.
+    frames: uint8 (n, h, w), most superior first, not copied; wanted, protocol, batch: as `read_regions` takes them.
+    tolerance: None is exact, the numbers of `read_regions` on the changed frames: to the bit with batch 1, else to
+    the rounding of another batch. A number is faster: a slice is not read again once each memory and pointer that
+    it looks back on lies within this relative distance (Euclidean norm) of the baseline's. It may be set anew
+    between readings, for the baseline does not depend on it. progress: of the baseline.
 
-    Memory: for each slice, region and pass, what later slices look back on (0.26 MB for a SAM 2 at 512 px) and what
-    the read-outs take of it; nothing where slices do not remember but the latter. Image features (5.3 MB a slice
-    at 512 px) are in an unnamed temporary file, gone at the end of the context. Not for several threads at once.
+    Memory, for each slice, region and pass: what the read-outs take of it and, where slices remember, what later
+    ones look back on (0.26 MB for a SAM 2 at 512 px). Image features (5.2 MB a slice at 512 px) lie in an unnamed
+    temporary file, which is gone at the end of the context. Not for several threads at once.
     Raises ValueError where the model is not the protocol's, or on a tolerance that is not positive and finite.
     """
 
@@ -63,17 +64,16 @@ class Rereader:
         progress: Progress | None = None,
     ) -> None:
         check_backbone(backbone, protocol)
-        _check_tolerance(tolerance)
+        self.tolerance = tolerance
         self._backbone, self._frames, self._wanted, self._protocol = backbone, frames, wanted, protocol
-        self._batch, self._tolerance = batch, tolerance
+        self._batch = batch
         self._plan = plan(wanted, protocol)
-        self._is_read = frozenset(step.z for one in self._plan.passes for step in one.steps)
         self._ways = _ways(backbone, wanted, protocol)
         self._base: dict[WayKey, Mapping[int, Kept]] = {key: {} for key in self._ways}
         self._spool = FeatureSpool(keep=protocol.remembers or len(self._plan.passes) > 1)
         with ExitStack() as stack:
             stack.enter_context(self._spool)
-            retakes = self._retakes(frames.__getitem__, self._is_read, self._spool, progress)
+            retakes = self._retakes(frames.__getitem__, range(len(frames)), self._spool, progress)
             self._base = {key: dict(retake.kept) for key, retake in retakes.items()}
             self.baseline: Found = self._gathered(retakes)
             self._closing: ExitStack | None = stack.pop_all()
@@ -87,6 +87,17 @@ class Rereader:
         if self._closing is not None:
             self._closing.close()
             self._closing = None
+
+    @property
+    def tolerance(self) -> float | None:
+        """None is exact; a number is the relative distance that is as good as none."""
+        return self._tolerance
+
+    @tolerance.setter
+    def tolerance(self, tolerance: float | None) -> None:
+        if tolerance is not None and not (isfinite(tolerance) and tolerance > 0):
+            raise ValueError(f"tolerance must be a positive, finite number, not {tolerance}: None is exact")
+        self._tolerance = tolerance
 
     @property
     def bytes_on_disk(self) -> int:
@@ -103,11 +114,7 @@ class Rereader:
             raise ValueError("the features of this scan are gone: reread inside the context of the Rereader")
         for z, plane in changed.items():
             self._check_plane(z, plane)
-        news = {
-            z: plane
-            for z, plane in changed.items()
-            if z in self._is_read and not np.array_equal(plane, self._frames[z])
-        }
+        news = {z: plane for z, plane in changed.items() if not np.array_equal(plane, self._frames[z])}
         with FeatureSpool(keep=len(self._plan.passes) > 1) as spool:
             return self._gathered(self._retakes(lambda zs: np.stack([news[z] for z in zs]), news.keys(), spool))
 
@@ -179,8 +186,3 @@ def _ways(backbone: Backbone, wanted: Mapping[str, Wanted], protocol: Protocol) 
         for name, one in wanted.items()
         for apart, part in one.apart(protocol).items()
     }
-
-
-def _check_tolerance(tolerance: float | None) -> None:
-    if tolerance is not None and not (isfinite(tolerance) and tolerance > 0):
-        raise ValueError(f"tolerance must be a positive, finite number, not {tolerance}: None is exact")
