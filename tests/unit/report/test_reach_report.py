@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from page_reader import Page, texts
 
+from engram.config_embedding import ReadOutName
 from engram.errors import StorageError
 from engram.evaluation.reach_records import (
     CohortReach,
@@ -19,7 +20,7 @@ from engram.evaluation.reach_records import (
     save_reach,
 )
 from engram.evaluation.results import StudyResults
-from engram.report.figures.reach import draw_cohort_reach, draw_patient_reach
+from engram.report.figures.reach import _STYLES, draw_cohort_reach, draw_patient_reach
 from engram.report.page import write_report
 from engram.report.reach_section import ANOTHER, in_words, reach_section
 
@@ -149,3 +150,8 @@ def test_what_is_saved_is_read_back_or_refused(whole_study: StudyResults, tmp_pa
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(StorageError, match="not readable"):
         load_reach(path)
+
+
+def test_every_read_out_has_a_line_of_its_own() -> None:
+    assert set(_STYLES) == set(get_args(ReadOutName))
+    assert len(set(map(str, _STYLES.values()))) == len(_STYLES)
