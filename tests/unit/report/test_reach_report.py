@@ -47,7 +47,7 @@ def cohort(readout: str, *, prompting: str = "interleaved", modality: str = "PET
 def curve(patient: int, readout: str = "final") -> ReachCurve:
     return ReachCurve(
         patient=patient, modality="PET", roi="spine", readout=readout, prompting="interleaved", slices_read=4,
-        places=[0.0, 33.0, 67.0, 100.0], changes=[0.0, 0.0, 1e-5, 0.3],
+        places=[0.0, 33.0, 67.0, 100.0], stands_for=[1] * 4, changes=[0.0, 0.0, 1e-5, 0.3],
     )  # fmt: skip
 
 
@@ -76,10 +76,11 @@ def reach_of(results: StudyResults, *found: CohortReach, **more: Any) -> Reach:
     ],
 )
 def test_words_say_of_what_a_read_out_knows(told: dict[str, Any], expected: str) -> None:
-    sentence = in_words(cohort("final", **told))
+    sentence = in_words(cohort("final", **told), about=False)
     assert sentence.startswith("“final” of PET, spine (interleaved), the read-out of the paper, knows of")
     assert expected in sentence
-    assert "paper" not in in_words(cohort("roi", **told))
+    assert "paper" not in in_words(cohort("roi", **told), about=False)
+    assert ("knows of about" in in_words(cohort("final", **told), about=True)) is ("no slice" not in expected)
 
 
 def test_the_page_has_words_numbers_parts_and_a_drawing(whole_study: StudyResults, tmp_path: Path) -> None:
