@@ -48,8 +48,8 @@ class CohortReach(Record):
 
     known: share of the slices read whose occlusion changes the read-out by more than the threshold; a slice that
     was not occluded counts as the nearest that was. known_from, known_to: percent of the slices at which the first
-    of them begins and the last ends, medians over the patients who have any. most: the smallest share of slices that
-    makes up nine tenths of all change. Shares are quartiles over patients.
+    of them begins and the last ends, medians over the patients who have any. most: the smallest share of slices
+    that makes up nine tenths of all change. Shares are quartiles over patients.
     """
 
     modality: str
