@@ -4,16 +4,21 @@
 
 All of it is run, nothing added up: maps of 32 x 32 of two scans in two regions, 64 numbers of an image encoder, PET
 numbers, radiomics, ten covariates and a stage, drawn from a known hazard. `training.py --part study` compares the
-plan of this study with a plain loop. With --keep, a run that was stopped goes on, and says no time.
+plan of this study with a plain loop. With --keep, a run that was stopped goes on, and adds its time to that of the
+sittings before: minutes by the clock and, on Linux, of the processors, of which what a stop left unfinished counts.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -51,22 +56,23 @@ def main() -> None:
     table = drawn(parts, rows, config, rng)
     print(describe())
     with tempfile.TemporaryDirectory() as made:
-        start, before = time.perf_counter(), _processor_seconds()
-        found = run_protocols(
-            table,
-            rows,
-            study_folds(table, config.evaluation),
-            config,
-            workers=options.workers,
-            cache_dir=options.keep or Path(made),
-            begin=lambda part, fits: print(f"{part}: at most {fits} fits", flush=True),
-        )
-        clock, processor = time.perf_counter() - start, _processor_seconds() - before
+        folder = options.keep or Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _timed(folder / "time" / "sittings.json") as spent:
+            found = run_protocols(
+                table,
+                rows,
+                study_folds(table, config.evaluation),
+                config,
+                workers=options.workers,
+                cache_dir=folder,
+                begin=lambda part, fits: print(f"{part}: at most {fits} fits", flush=True),
+            )
     _print_rows(rows, found, parts, table)
     fits = sum(len(trial.judged) for one in found.searched for trial in one.trials)
     print(f"{len(rows)} rows, {options.trials} trials, {options.workers} workers: {fits} fits in searches")
-    if options.keep is None:
-        print(f"{clock / 60:.1f} minutes by the clock, {processor / 60:.1f} of the processors")
+    clock, processor = (sum(sitting[i] for sitting in spent) / 60 for i in (0, 1))
+    print(f"{len(spent)} sitting(s): {clock:.1f} minutes by the clock, {processor:.1f} of the processors")
 
 
 def drawn(
@@ -101,9 +107,42 @@ def _embedding(key: EmbeddingKey, unit: Array, shape: Array, rng: np.random.Gene
     return numbers
 
 
+@contextmanager
+def _timed(path: Path) -> Iterator[list[list[float]]]:
+    """Seconds by the clock and of the processors, of this sitting (the last) and of those before; kept in `path`
+    every few seconds, so that a kill loses none."""
+    path.parent.mkdir(exist_ok=True)
+    spent: list[list[float]] = [*(json.loads(path.read_text()) if path.exists() else []), [0.0, 0.0]]
+    start, ended = time.perf_counter(), threading.Event()
+
+    def note() -> None:
+        while True:
+            last = ended.wait(5)
+            spent[-1] = [time.perf_counter() - start, _processor_seconds()]
+            path.write_text(json.dumps(spent))
+            if last:
+                return
+
+    watch = threading.Thread(target=note)
+    watch.start()
+    try:
+        yield spent
+    finally:
+        ended.set()
+        watch.join()
+
+
 def _processor_seconds() -> float:
-    """Of this process and of the workers that have ended."""
-    return sum(os.times()[:4])
+    """Of this process, of its workers that have ended, and on Linux of those that run."""
+    running = 0.0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # ended meanwhile
+            continue
+        if int(fields[1]) == os.getpid():
+            running += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(os.times()[:4]) + running
 
 
 def _print_rows(rows: list[RowSpec], found: ByProtocol, parts: dict[str, Array], table: StudyTable) -> None:

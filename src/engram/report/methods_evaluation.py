@@ -62,9 +62,18 @@ def beyond_c_index(results: StudyResults) -> str:
         "Beyond the c-index: Uno's c (2011), cumulative / dynamic AUC (Uno, 2007) and the Brier score (Graf, 1999) "
         "were weighted by the Kaplan-Meier curve of censoring of the training patients, up to the time at which a "
         "tenth of them are still at risk; log-risks became probabilities by Breslow's baseline hazard of the "
-        "training patients. "
+        f"training patients. {_followed_longer(results)}"
         f"Of the out-of-fold predictions{at}: calibration by Cox regression on a spline (Austin, 2020), the slope "
         "of a Cox model stratified by fold, D-calibration (Haider, 2020), and net benefit (Vickers, 2008)."
+    )
+
+
+def _followed_longer(results: StudyResults) -> str:
+    if results.splits is None or results.splits.kind != "temporal":
+        return ""
+    return (
+        "Training patients came earlier and may have been followed for longer than test patients, so these weights "
+        "are only as right as censoring was alike. "
     )
 
 

@@ -7,6 +7,8 @@ import pytest
 from engram.errors import StorageError
 from engram.evaluation.performance_records import FoldMeasure, Performance, RowPerformance, UtilityCurves
 from engram.evaluation.results import StudyResults
+from engram.evaluation.sensitivity_records import Splits
+from engram.report.methods_evaluation import beyond_c_index
 from engram.report.page import write_report
 from engram.report.performance import performance_table
 
@@ -130,3 +132,11 @@ def test_a_measure_that_is_not_of_the_folds_is_refused(synthetic_demo, tmp_path,
     rows = [row(names[0], uno_c=measure), *(row(name) for name in names[1:])]
     with pytest.raises(StorageError, match=said):
         write_report(with_performance(synthetic_demo, rows=rows), tmp_path)
+
+
+def test_weights_of_censoring_are_doubted_where_time_splits_the_patients(synthetic_demo):
+    stratified = with_performance(synthetic_demo)
+    temporal = Splits(kind="temporal", column="year", tested=35, train_n=[30], train_events=[25], test=["2020"])
+    doubt = "only as right as censoring was alike"
+    assert doubt in beyond_c_index(stratified.model_copy(update={"splits": temporal}))
+    assert doubt not in beyond_c_index(stratified)
