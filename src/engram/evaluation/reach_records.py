@@ -17,7 +17,8 @@ class ReachCurve(Record):
     """How much one read-out of one scan changes when one slice alone is occluded; the lists have one item a slice.
 
     patient: number in the study's order, from 1. places: percent of the way from the first slice read (the most
-    superior) to the last. parts: the anatomical part that most of the region on the slice belongs to; empty without
+    superior) to the last. stands_for: how many of the slices read are nearest to it, itself among them; their sum
+    is `slices_read`. parts: the anatomical part that most of the region on the slice belongs to; empty without
     label maps. changes: Euclidean norm of the difference over that of the read-out itself; 0 is none.
     """
 
@@ -28,6 +29,7 @@ class ReachCurve(Record):
     prompting: str  # of the protocol that the read-out was read by
     slices_read: int
     places: list[float]
+    stands_for: list[int]
     parts: list[str] = Field(default_factory=list)
     changes: list[float]
 
@@ -44,9 +46,10 @@ class PartReach(Record):
 class CohortReach(Record):
     """One read-out over all patients. mean, lower, upper: over patients, at each of `places` (mean and quartiles).
 
-    known: share of a patient's slices whose occlusion changes the read-out by more than the threshold. known_from,
-    known_to: percent of the way at which the first and the last of them lie, medians over the patients who have
-    any. most: the smallest share of slices that makes up nine tenths of all change. Shares are quartiles.
+    known: share of the slices read whose occlusion changes the read-out by more than the threshold; a slice that
+    was not occluded counts as the nearest that was. known_from, known_to: percent of the slices at which the first
+    of them begins and the last ends, medians over the patients who have any. most: the smallest share of slices
+    that makes up nine tenths of all change. Shares are quartiles over patients.
     """
 
     modality: str

@@ -21,8 +21,8 @@ _QUARTILES = (0.25, 0.5, 0.75)
 def cohort_reach(curves: Sequence[ReachCurve], *, threshold: float = THRESHOLD) -> list[CohortReach]:
     """One record for each scan, region, read-out and prompting, in the order in which they come.
 
-    Each patient counts once, whatever the slices. Between two occluded slices a curve is a straight line; so a
-    patient's last slices have the width of his own slices on the axis, not of the cohort's.
+    Each patient counts once, whatever the slices. On the common axis a curve is a straight line between two
+    occluded slices; shares and means of parts count each slice read as the nearest that was occluded.
     Raises ValueError where a patient has two curves of one kind.
     """
     kinds: dict[tuple[str, ...], list[ReachCurve]] = {}
@@ -35,17 +35,19 @@ def cohort_reach(curves: Sequence[ReachCurve], *, threshold: float = THRESHOLD) 
 
 
 def known_share(curve: ReachCurve, threshold: float = THRESHOLD) -> float:
-    """Share of the occluded slices that the read-out knows of, 0 to 1."""
-    return float(np.mean(np.array(curve.changes) > threshold))
+    """Share of the slices read that the read-out knows of, 0 to 1."""
+    return float(np.average(np.array(curve.changes) > threshold, weights=curve.stands_for))
 
 
 def most_share(curve: ReachCurve) -> float:
-    """The smallest share of the occluded slices that makes up nine tenths of all change; 0 where there is none."""
-    changes = np.sort(curve.changes)[::-1]
-    if changes.sum() == 0:
+    """The smallest share of the slices read that makes up nine tenths of all change; 0 where there is none."""
+    order = np.argsort(curve.changes, kind="stable")[::-1]
+    slices = np.array(curve.stands_for)[order]
+    change = np.cumsum(np.array(curve.changes)[order] * slices)
+    if change[-1] == 0:
         return 0.0
-    enough = int(np.searchsorted(np.cumsum(changes), _MOST * changes.sum())) + 1
-    return min(enough, len(changes)) / len(changes)
+    enough = int(np.searchsorted(change, _MOST * change[-1])) + 1
+    return float(slices[:enough].sum() / slices.sum())
 
 
 def _of_kind(found: Sequence[ReachCurve], threshold: float) -> CohortReach:
@@ -74,8 +76,12 @@ def _of_kind(found: Sequence[ReachCurve], threshold: float) -> CohortReach:
 
 
 def _known_ends(curve: ReachCurve, threshold: float) -> tuple[float, float] | None:
-    known = [place for place, change in zip(curve.places, curve.changes, strict=True) if change > threshold]
-    return (min(known), max(known)) if known else None
+    """Percent of the slices read before the first known one, and up to the last."""
+    known = np.flatnonzero(np.array(curve.changes) > threshold)
+    if not len(known):
+        return None
+    ends = np.concatenate([[0], np.cumsum(curve.stands_for)]) * (100 / sum(curve.stands_for))
+    return float(ends[known[0]]), float(ends[known[-1] + 1])
 
 
 def _parts(found: Sequence[ReachCurve]) -> list[PartReach]:
@@ -92,8 +98,10 @@ def _parts(found: Sequence[ReachCurve]) -> list[PartReach]:
 def _mean_in(curve: ReachCurve, part: str) -> float | None:
     if not curve.parts:
         return None
-    changes = [change for here, change in zip(curve.parts, curve.changes, strict=True) if here == part]
-    return float(np.mean(changes)) if changes else None
+    here = np.array(curve.parts) == part
+    if not here.any():
+        return None
+    return float(np.average(np.array(curve.changes)[here], weights=np.array(curve.stands_for)[here]))
 
 
 def _quartiles(values: Sequence[float]) -> list[float]:

@@ -126,9 +126,17 @@ def _curve(scan: Scan, roi: str, region: Region, readout: str, found: Sequence[S
         prompting=scan.prompting,
         slices_read=len(read),
         places=[100 * (change.z - first) / length for change in own],
+        stands_for=_nearest(read, [change.z for change in own]),
         parts=[] if region.parts is None else [_part(region, change.z) for change in own],
         changes=[change.changes[roi][readout] for change in own],
     )
+
+
+def _nearest(read: npt.NDArray[np.intp], occluded: Sequence[int]) -> list[int]:
+    """How many of the slices read are nearest to each that was occluded; of two, the more superior takes it."""
+    gaps = np.abs(read[:, None] - np.array(occluded)[None, :])
+    found: list[int] = np.bincount(gaps.argmin(axis=1), minlength=len(occluded)).tolist()
+    return found
 
 
 def _part(region: Region, z: int) -> str:

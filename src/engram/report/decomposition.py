@@ -22,8 +22,8 @@ _POOLING = (
 )
 _LITERAL = "The protocol of this study recalls nothing: with and without memory are one reading."
 _P = (
-    "p, corrected: of that difference, two-sided, by the corrected resampled t-test (Nadeau and Bengio, 2003); not "
-    "adjusted here. Adjusted, it stands among the comparisons that explore."
+    "p: of that difference, two-sided, by the corrected resampled t-test (Nadeau and Bengio, 2003); not adjusted "
+    "here. Adjusted, it stands among the comparisons that explore."
 )
 
 _Place = tuple[str, ...]  # of three rows that differ in the step alone: what they see, the region, the model
@@ -47,8 +47,8 @@ def decomposition_table(results: StudyResults) -> Table:
         for place, three in found.items()
     )
     heads = (
-        *("Encoder", "+ prompt", "Prompt adds", "95 % CI", "p, corrected"),
-        *("+ memory", "Memory adds", "95 % CI", "p, corrected"),
+        *("Encoder", "+ prompt", "Prompt adds", "95 % CI, prompt", "p, prompt"),
+        *("+ memory", "Memory adds", "95 % CI, memory", "p, memory"),
     )
     columns = (Column("Sees"), Column("Region"), Column("Model"), *(Column(head, "number") for head in heads))
     literal = results.provenance.protocol.get("prompting") == "all"

@@ -34,7 +34,7 @@ def gates_table(results: StudyResults) -> Table:
     """One line a row that has a gate."""
     heads = (
         *("Patients", "Mean share", "Median (quartiles)", "Means of the folds"),
-        *("Correlation with risk", "95 % CI", "c of the share", "95 % CI"),
+        *("Correlation with risk", "95 % CI, correlation", "c of the share", "95 % CI, c"),
     )
     lines = tuple(_line(one) for one in results.gates)
     gated = {one.row for one in results.gates}

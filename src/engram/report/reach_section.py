@@ -51,7 +51,14 @@ def reach_section(reach: Reach | None, results: StudyResults) -> ReachSection | 
     tables = {table.name: table for table in (_known_table(reach), _parts_table(reach)) if table.rows}
     figure = draw_cohort_reach(reach.cohort, threshold=reach.threshold, untrained=reach.untrained)
     what = " ".join([_what_was_done(reach), *[_UNTRAINED] * reach.untrained])
-    return ReachSection(what, tuple(map(in_words, reach.cohort)), tables, figure, _caption(reach), reach.untrained)
+    return ReachSection(
+        what,
+        tuple(in_words(one, about=reach.stride > 1) for one in reach.cohort),
+        tables,
+        figure,
+        _caption(reach),
+        reach.untrained,
+    )
 
 
 def _what_was_done(reach: Reach) -> str:
@@ -69,15 +76,16 @@ def _th(number: int) -> str:
     return f"{number}{ending}"
 
 
-def in_words(one: CohortReach) -> str:
-    """What a read-out knows of, as "the last 3 % of it". Shares are medians over patients."""
+def in_words(one: CohortReach, *, about: bool) -> str:
+    """What a read-out knows of, as "the last 3 % of the region"; medians over patients. about: not every slice was
+    occluded, so that counts are rough."""
     what = f"\u201c{one.readout}\u201d of {one.modality}, {one.roi} ({one.prompting})"
     what += ", the read-out of the paper," if one.readout == _PAPERS else ""
     share = one.known[1]
     if one.known_from is None or one.known_to is None or share == 0:
         return f"{what} knows of no slice."
     slices = max(1, round(share * one.slices_read))
-    many = f"{slices} slice{'s' * (slices != 1)} of {one.slices_read:.0f} ({_percent(share)})"
+    many = f"{'about ' * about}{slices} slice{'s' * (slices != 1)} of {one.slices_read:.0f} ({_percent(share)})"
     return f"{what} knows of {many}: {_where(one.known_from, one.known_to, share)}. {_most(one)}"
 
 
@@ -109,9 +117,11 @@ def _known_table(reach: Reach) -> Table:
     )
     lines = tuple((*_kind(one), str(one.patients), f"{one.slices_read:.0f}", *_known(one)) for one in reach.cohort)
     notes = (
-        "Known of: share of the occluded slices whose occlusion changes the read-out by more than "
-        f"{reach.threshold:g}; median of the patients, and quartiles.",
-        "From, to: where the first and the last known slice lie, 0 % being the top of the region; medians.",
+        "Known of: share of the slices read whose occlusion changes the read-out by more than "
+        f"{reach.threshold:g}; median of the patients, and quartiles. Slices that were not occluded count as the "
+        "nearest that was.",
+        "From, to: where the first known slice begins and the last ends, in percent of the slices from the top on; "
+        "medians.",
         "Nine tenths of the change from: the smallest share of slices that makes up so much of the sum of all "
         "changes; median and quartiles. A read-out may know of many slices a little, and of few a lot.",
     )

@@ -165,11 +165,13 @@ def test_the_change_is_relative_and_absent_parts_have_none() -> None:
         relative_change({"slices": np.ones(2)}, {"slices": np.ones(2)})
 
 
-def curve(patient: int, changes: list[float], parts: list[str] | None = None) -> ReachCurve:
+def curve(
+    patient: int, changes: list[float], parts: list[str] | None = None, weights: list[int] | None = None
+) -> ReachCurve:
     places = np.linspace(0, 100, len(changes)).tolist()
     return ReachCurve(
         patient=patient, modality="CT", roi="spine", readout="final", prompting="first", slices_read=len(changes),
-        places=places, parts=parts or [], changes=changes,
+        places=places, stands_for=weights or [1] * len(changes), parts=parts or [], changes=changes,
     )  # fmt: skip
 
 
@@ -182,14 +184,14 @@ def test_patients_of_any_length_meet_on_one_axis() -> None:
     assert (found.lower[middle], found.upper[middle]) == pytest.approx((0.05, 0.15))
     assert found.mean[-1] == pytest.approx((0.2 + 0.4 + 0.1) / 3)
     assert found.known == pytest.approx([(1 / 3 + 0.5) / 2, 0.5, 0.75])
-    assert (found.known_from, found.known_to) == (100.0, 100.0)
+    assert (found.known_from, found.known_to) == (50.0, 100.0)  # medians of 67, 50 and 0
 
 
 def test_a_read_out_that_knows_of_nothing_has_no_place() -> None:
     (found,) = cohort_reach([curve(1, [0.0, 1e-4, 0.0])])
     assert (found.known_from, found.known_to, found.known) == (None, None, [0.0] * 3)
     (other,) = cohort_reach([curve(1, [0.0, 1e-4, 0.0])], threshold=1e-5)
-    assert (other.known_from, other.known_to) == (50.0, 50.0)
+    assert (other.known_from, other.known_to) == pytest.approx((100 / 3, 200 / 3))
 
 
 def test_parts_are_means_of_patients_who_have_them() -> None:
@@ -227,3 +229,20 @@ def _kinds() -> Iterator[ReachCurve]:
 
 def test_kinds_are_kept_apart() -> None:
     assert [(one.readout, one.patients) for one in cohort_reach(list(_kinds()))] == [("final", 2), ("roi", 2)]
+
+
+def test_each_slice_counts_as_the_nearest_that_was_occluded(frames: npt.NDArray[np.uint8]) -> None:
+    protocol = Protocol(prompting="all", stride=1)
+    wanted = {"a": wanted_of(protocol)["a"]}
+    reader, regions = Naive(frames, wanted, protocol), {"a": wanted["a"].region}
+    found = reach_of_patient(reader, frames, regions, Scan(1, "PET", "all"), stride=4, grey=9)[0]
+    assert found.places == pytest.approx([100 * i / 11 for i in (0, 4, 7, 11)])
+    assert found.stands_for == [3, 3, 4, 2]
+    assert sum(found.stands_for) == found.slices_read == 12
+    assert measured(frames, "all")["a", "roi"].stands_for == [1] * 12
+    rough = curve(1, [0.0, 0.0, 0.4, 0.1], ["none", "limbs", "limbs", "limbs"], [3, 5, 4, 2])
+    assert known_share(rough) == pytest.approx(6 / 14)
+    assert most_share(rough) == pytest.approx(6 / 14)  # 1.6 of 1.8 is not yet nine tenths
+    (one,) = cohort_reach([rough])
+    assert (one.known_from, one.known_to) == pytest.approx((800 / 14, 100))
+    assert one.parts[0].mean == pytest.approx((4 * 0.4 + 2 * 0.1) / 11)

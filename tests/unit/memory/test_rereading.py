@@ -149,6 +149,14 @@ def test_a_network_gives_the_same_bits_again(
     assert changes.any()
 
 
+def test_in_half_precision_the_bits_are_the_same_too(mini: Sam2Backbone, frames: Frames) -> None:
+    protocol = Protocol(stride=2, precision="bfloat16", bank_dtype="bfloat16")
+    wanted, changed = _wanted(protocol, ["final", "volume"]), _occluded(frames, 5, 6)
+    with Rereader(mini, frames, wanted, protocol) as rereader:
+        found = rereader.reread(changed)
+    _assert_same_bits(found, read_regions(mini, _with(frames, changed), wanted, protocol))
+
+
 @pytest.mark.parametrize("prompting", ["all", "interleaved"])
 def test_in_batches_only_the_rounding_differs(mini: Sam2Backbone, frames: Frames, prompting: str) -> None:
     protocol = Protocol(prompting=prompting, stride=1)

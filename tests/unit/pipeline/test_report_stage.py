@@ -87,14 +87,15 @@ def test_pictures_that_are_not_in_the_store_are_named(made, given: Callable[...,
 
 
 def test_nothing_is_missing_where_pictures_are_not_wanted(made, given: Callable[..., Given]) -> None:
-    assert given(made.config(report={"pictures": False}), measured=True) == {"audit": None}
+    assert given(made.config(report={"pictures": False}), measured=True) == {"audit": None, "reach": None}
 
 
-def test_an_audit_of_the_run_folder_is_shown(
-    made, given: Callable[..., Given], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["audit", "reach"])
+def test_an_audit_and_a_reach_of_the_run_folder_are_shown(
+    made, given: Callable[..., Given], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     config = made.config(report={"pictures": False})
     RunFolder.of(config).root.mkdir(exist_ok=True)
-    RunFolder.of(config).audit.touch()
-    monkeypatch.setattr(stage, "load_audit", lambda path: path.name)
-    assert given(config) == {"audit": "audit.json"}
+    (RunFolder.of(config).root / f"{name}.json").touch()
+    monkeypatch.setattr(stage, f"load_{name}", lambda path: path.name)
+    assert given(config) == {"audit": None, "reach": None} | {name: f"{name}.json"}

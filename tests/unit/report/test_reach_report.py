@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from page_reader import Page, texts
 
+from engram.config_embedding import ReadOutName
 from engram.errors import StorageError
 from engram.evaluation.reach_records import (
     CohortReach,
@@ -20,7 +21,7 @@ from engram.evaluation.reach_records import (
 )
 from engram.evaluation.results import StudyResults
 from engram.report.beside import Beside
-from engram.report.figures.reach import draw_cohort_reach, draw_patient_reach
+from engram.report.figures.reach import _STYLES, draw_cohort_reach, draw_patient_reach
 from engram.report.page import write_report
 from engram.report.reach_section import ANOTHER, in_words, reach_section
 
@@ -47,7 +48,7 @@ def cohort(readout: str, *, prompting: str = "interleaved", modality: str = "PET
 def curve(patient: int, readout: str = "final") -> ReachCurve:
     return ReachCurve(
         patient=patient, modality="PET", roi="spine", readout=readout, prompting="interleaved", slices_read=4,
-        places=[0.0, 33.0, 67.0, 100.0], changes=[0.0, 0.0, 1e-5, 0.3],
+        places=[0.0, 33.0, 67.0, 100.0], stands_for=[1] * 4, changes=[0.0, 0.0, 1e-5, 0.3],
     )  # fmt: skip
 
 
@@ -76,10 +77,11 @@ def reach_of(results: StudyResults, *found: CohortReach, **more: Any) -> Reach:
     ],
 )
 def test_words_say_of_what_a_read_out_knows(told: dict[str, Any], expected: str) -> None:
-    sentence = in_words(cohort("final", **told))
+    sentence = in_words(cohort("final", **told), about=False)
     assert sentence.startswith("“final” of PET, spine (interleaved), the read-out of the paper, knows of")
     assert expected in sentence
-    assert "paper" not in in_words(cohort("roi", **told))
+    assert "paper" not in in_words(cohort("roi", **told), about=False)
+    assert ("knows of about" in in_words(cohort("final", **told), about=True)) is ("no slice" not in expected)
 
 
 def test_the_page_has_words_numbers_parts_and_a_drawing(whole_study: StudyResults, tmp_path: Path) -> None:
@@ -150,3 +152,8 @@ def test_what_is_saved_is_read_back_or_refused(whole_study: StudyResults, tmp_pa
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(StorageError, match="not readable"):
         load_reach(path)
+
+
+def test_every_read_out_has_a_line_of_its_own() -> None:
+    assert set(_STYLES) == set(get_args(ReadOutName))
+    assert len(set(map(str, _STYLES.values()))) == len(_STYLES)
