@@ -16,6 +16,7 @@ from engram.config_models import Baseline, Modality, Models, Origin, Training
 from engram.config_pet import PetNumbers
 from engram.config_problems import in_words
 from engram.config_radiomics import Radiomics
+from engram.config_robustness import Robustness
 from engram.config_section import Section
 from engram.config_sensitivity import Sensitivity
 from engram.config_tuning import Tuning
@@ -91,6 +92,7 @@ class StudyConfig(Section):
     tuning: Tuning = Tuning()
     evaluation: Evaluation = Evaluation()
     sensitivity: Sensitivity = Sensitivity()
+    robustness: Robustness = Robustness()
     report: Report = Report()
     truth: Truth | None = None
     output: Path
@@ -203,6 +205,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "tuning": Tuning,
     "evaluation": Evaluation,
     "sensitivity": Sensitivity,
+    "robustness": Robustness,
     "report": Report,
     "truth": Truth,
 }

@@ -170,8 +170,10 @@ def _padding_warning(padded: int, entries: int) -> list[str]:
 
 
 def study_digest(config: StudyConfig) -> str:
-    """SHA-256 (hex) of the content of a study file, less folders, which differ between machines."""
-    return digest(config.model_dump(mode="json", exclude={"folder", "output", "store", "manifest", "report"}))
+    """SHA-256 (hex) of the content of a study file, less folders, which differ between machines, and less what
+    decides no result."""
+    left_out = {"folder", "output", "store", "manifest", "report", "robustness"}
+    return digest(config.model_dump(mode="json", exclude=left_out))
 
 
 def _provenance(config: StudyConfig, inputs: Inputs) -> Provenance:
