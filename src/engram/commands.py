@@ -14,6 +14,7 @@ from engram.commands_dicom import dicom_app
 from engram.commands_init import init
 from engram.commands_radiomics import radiomics
 from engram.commands_segment import segment
+from engram.commands_sensitivity import sensitivity
 from engram.commands_store import store_app, weights_app
 from engram.commands_study import study
 from engram.config import StudyConfig, load_config
@@ -34,6 +35,7 @@ app.add_typer(store_app, name="store")
 app.add_typer(weights_app, name="weights")
 app.command()(init)
 app.command()(audit)
+app.command()(sensitivity)
 app.add_typer(dicom_app, name="dicom")
 
 

@@ -72,9 +72,12 @@ def _paired(
     folds: Sequence[Fold],
     tested: Sequence[Sequence[npt.NDArray[np.intp]]],
 ) -> PairedRisks:
-    """Of one reading. tested: of each fold and reading, who tests, by their positions in the reading's table."""
+    """Of one reading, on the folds where somebody of it tests. tested: of each fold and reading, who tests, by
+    their positions in the reading's table."""
     one, own, other, outcomes = readings[number], [], [], []
     for result, fold, at in zip(row, folds, tested, strict=True):
+        if not len(at[number]):
+            continue
         first = len(fold.test_index) + sum(map(len, at[:number]))
         own.append(result.test_risk[np.searchsorted(fold.test_index, one.index[at[number]])])
         other.append(result.test_risk[first : first + len(at[number])])
@@ -83,17 +86,13 @@ def _paired(
 
 
 def retrained_risks(
-    own: StudyTable, reading: OtherReading, specs: Sequence[RowSpec], folds: Sequence[Fold], run: Run
+    own: Sequence[Sequence[FoldResult]], other: Sequence[Sequence[FoldResult]], outcomes: Sequence[SurvivalOutcome]
 ) -> list[PairedRisks]:
-    """Of each row: models trained on the other embeddings against models trained on the study's own, both on the
-    patients who have been read in both ways, on the study's folds."""
-    within = restricted(folds, reading.index, len(own))
-    mine = run(own if len(reading.index) == len(own) else own.subset(reading.index), specs, within)
-    theirs = run(reading.table, specs, within)
-    outcomes = [reading.table.outcome.subset(fold.test_index) for fold in within]
+    """Of each row: models trained on the study's own embeddings, and models trained on the others, both on the
+    patients who were read in both ways. own, other: each row on each fold; outcomes: of those who test."""
     return [
-        PairedRisks([one.test_risk for one in a], [one.test_risk for one in b], outcomes)
-        for a, b in zip(mine, theirs, strict=True)
+        PairedRisks([one.test_risk for one in a], [one.test_risk for one in b], list(outcomes))
+        for a, b in zip(own, other, strict=True)
     ]
 
 

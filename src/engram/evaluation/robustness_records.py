@@ -24,6 +24,7 @@ class Stability(Record):
     modality: str
     roi: str
     readout: str
+    rows: list[str]  # those compared that see it
     n: int  # patients
     cosine_mean: float
     cosine_p5: float  # 5th percentile over patients

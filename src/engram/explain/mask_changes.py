@@ -13,7 +13,7 @@ from engram.imaging.study import ImagePair
 from engram.roi.anatomy import PartMap
 from engram.roi.bones import Mask
 from engram.roi.distance import Spacing, around, grown, padded_crop, paste, shrunk
-from engram.roi.elsewhere import air_shift, moved
+from engram.roi.elsewhere import air_shifts, moved
 from engram.roi.masks import check_mask
 from engram.roi.roughness import roughened
 
@@ -26,7 +26,7 @@ ChangeKind = Literal["erode", "dilate", "noise", "air"]
 @dataclass(frozen=True)
 class MaskChange:
     """kind: `erode`, `dilate` by `mm`; `noise`, whose standard deviation is `mm` and which changes over `length_mm`
-    (`engram.roi.roughness`); `air`: the same shape beside the body (`engram.roi.elsewhere`)."""
+    (`engram.roi.roughness`); `air`: its slices beside the body (`engram.roi.elsewhere`)."""
 
     kind: ChangeKind
     mm: float = 0.0
@@ -71,23 +71,26 @@ def changed(change: MaskChange, place: Place, pair: ImagePair, *, patient_id: st
 
 def _in_air(place: Place, pair: ImagePair, patient_id: str, roi: str) -> Place:
     is_ct = pair.ct is not None
-    shift = air_shift(place.mask, pair.volume("CT" if is_ct else "PET"), is_ct=is_ct)
-    if shift is None:
+    shifts = air_shifts(place.mask, pair.volume("CT" if is_ct else "PET"), is_ct=is_ct)
+    if shifts is None:
         raise ImagingError(
             patient_id,
             f"no room for '{roi}' in the air beside the body",
             value=_size(place.mask, pair),
             mend="Set robustness.uninformative to false, or take a region that is smaller.",
         )
-    return Place(moved(place.mask, shift), None if place.parts is None else moved(place.parts, shift))
+    return Place(moved(place.mask, shifts), None if place.parts is None else moved(place.parts, shifts))
 
 
 def _size(mask: Mask, pair: ImagePair) -> str:
-    box = bounding_box(mask)
-    sides = [] if box is None else [side.stop - side.start for side in box[1:]]
-    of = " x ".join(f"{n * mm:.0f}" for n, mm in zip(sides, pair.grid.spacing_mm[1:], strict=True))
-    view = " x ".join(f"{n * mm:.0f}" for n, mm in zip(mask.shape[1:], pair.grid.spacing_mm[1:], strict=True))
-    return f"{of} mm in an image of {view} mm"
+    """Of the widest slice, and of the image."""
+    planes = [plane for plane in mask if plane.any()]
+    y, x = (max(int(np.ptp(np.flatnonzero(plane.any(axis=axis)))) + 1 for plane in planes) for axis in (1, 0))
+    _, dy, dx = pair.grid.spacing_mm
+    height, width = mask.shape[1:]
+    return (
+        f"up to {y * dy:.0f} x {x * dx:.0f} mm on a slice, in an image of {height * dy:.0f} x {width * dx:.0f} mm"
+    )
 
 
 def _generator(change: MaskChange, mask: Mask) -> np.random.Generator:

@@ -77,7 +77,7 @@ def audit_study(
     everything: all rows on all folds, trained as in the study; by default one row of each kind on the first fold,
     for a few epochs with one network. Where 'engram study' made the results, its grid is audited.
     """
-    config = _as_evaluated(config)
+    config = as_evaluated(config)
     inputs = study_inputs(config)
     table = inputs.assembled.table
     folds, again = study_folds(table, config.evaluation), study_folds(table, config.evaluation)
@@ -142,7 +142,7 @@ class _Work:
         return run
 
 
-def _as_evaluated(config: StudyConfig) -> StudyConfig:
+def as_evaluated(config: StudyConfig) -> StudyConfig:
     """The study, or the paper's grid of it, whichever the results in the run folder are of."""
     path, grid = RunFolder.of(config).results, paper_grid(config)
     if not path.exists():

@@ -7,6 +7,7 @@ from pathlib import Path
 from engram.config import StudyConfig
 from engram.evaluation.audit_records import load_audit
 from engram.evaluation.results import StudyResults, load_results
+from engram.evaluation.robustness_records import load_sensitivity
 from engram.memory.store import EmbeddingStore
 from engram.pipeline.embedded import saved_embedded
 from engram.pipeline.folders import RunFolder
@@ -17,21 +18,24 @@ from engram.report.shown import INVERSE, Shown, colours
 
 
 def report(config: StudyConfig) -> Path:
-    """Render report.html, tables and figures from results.json and audit.json; beside it, quality.html with every
-    study's picture.
+    """Render report.html, tables and figures from results.json, audit.json and sensitivity.json; beside it,
+    quality.html with every study's picture.
 
-    Raises StorageError where there are no results, or the audit is damaged; pictures that are missing are named in
-    the page instead.
+    Raises StorageError where there are no results, or one of these is damaged; pictures that are missing are named
+    in the page instead.
     """
     folder = RunFolder.of(config)
     results = load_results(folder.results)
     audit = load_audit(folder.audit) if folder.audit.is_file() else None
+    found = load_sensitivity(folder.sensitivity) if folder.sensitivity.is_file() else None
     if config.images is None or not config.report.pictures:
-        return write_report(results, folder.root, audit=audit)
+        return write_report(results, folder.root, audit=audit, sensitivity=found)
     keys = saved_embedded(config).keys if folder.embeddings.is_file() else {}
     pictures, studies = _pictures(config, keys), _studies(config, results, keys)
     absent = _absent(folder, pictures=bool(pictures), measured=bool(results.drawn_masks))
-    return write_report(results, folder.root, pictures=pictures, studies=studies, absent=absent, audit=audit)
+    return write_report(
+        results, folder.root, pictures=pictures, studies=studies, absent=absent, audit=audit, sensitivity=found
+    )
 
 
 def _pictures(config: StudyConfig, keys: Keys) -> list[Picture]:

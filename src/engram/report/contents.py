@@ -26,6 +26,7 @@ _SECTIONS: Final = (
     ("folds", "Folds", None),
     ("pictures", "What the model reads", "pictures"),
     ("drawn-masks", "Does the model see the region?", "drawn_masks"),
+    ("prompts", "How much is the prompt?", "prompts"),
     ("audit", "Leakage audit", "audit"),
     ("methods", "Methods", None),
     ("provenance", "Provenance", None),
@@ -36,7 +37,8 @@ _SECTIONS: Final = (
 def contents(there: Set[str], flags: Mapping[str, bool]) -> list[tuple[str, str]]:
     """(anchor, title) of the sections that this page has, in their order.
 
-    there: names of its tables and figures. flags: whether there are pictures, groups, a clinical_model, an audit.
+    there: names of its tables and figures. flags: whether there are pictures, groups, a clinical_model, prompts, an
+    audit.
     """
     flags = dict(flags)
     flags["ablations"] = any(name.startswith(("figure5", "figure6")) for name in there)

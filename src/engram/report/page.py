@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from markupsafe import Markup
 from engram.errors import StorageError
 from engram.evaluation.audit_records import Audit
 from engram.evaluation.results import StudyResults
+from engram.evaluation.robustness_records import PromptSensitivity
 from engram.files import atomic_write, write_text
 from engram.report import labels, latex, methods, prose
 from engram.report.ablations import ablations
@@ -22,6 +24,7 @@ from engram.report.layout import Table
 from engram.report.methods_evaluation import splits_in_words
 from engram.report.page_figures import FIGURE_NAMES, all_figures, groups_untrained, shown_groups
 from engram.report.pictures import Picture, embed
+from engram.report.prompt_sensitivity import C_INDEX, STABILITY, SensitivitySection, sensitivity_section
 from engram.report.quality_page import PAGE_NAME, StudyPicture, quality_page
 from engram.report.resources import resource
 from engram.report.sensitivity_tables import SENSITIVITY_PARTS, sensitivity_title
@@ -45,20 +48,25 @@ def write_report(
     studies: Sequence[StudyPicture] = (),
     absent: Sequence[str] = (),
     audit: Audit | None = None,
+    sensitivity: PromptSensitivity | None = None,
 ) -> Path:
     """Write out_dir/report.html, out_dir/tables/* and out_dir/figures/*.svg; returns the path of the page.
 
     pictures: shown in it. studies: shown in out_dir/quality.html, which is written where there are any. absent:
-    sentences that say which pictures are missing, and why. audit: of the run folder, where there is one. Equal
-    results give equal bytes. Files of an earlier report for which there is nothing to show now are removed.
+    sentences that say which pictures are missing, and why. audit, sensitivity: of the run folder, where there are
+    any. Equal results give equal bytes. Files of an earlier report for which there is nothing to show now are
+    removed.
     Raises StorageError where the results contradict themselves, a picture is damaged or a file cannot be written.
     """
     check_results(results)
     tables, figures = all_tables(results), all_figures(results)
-    audited = audit_section(audit, results)
-    page = _render(results, tables, figures, pictures, studies, absent, audited)
+    audited, disturbed = audit_section(audit, results), sensitivity_section(sensitivity, results)
+    beside_results = [section.tables for section in (audited, disturbed) if section is not None]
+    if disturbed is not None and disturbed.figure is not None:
+        figures[disturbed.figure.name] = disturbed.figure
+    page = _render(results, tables, figures, pictures, studies, absent, audited, disturbed)
     beside = quality_page(results, studies) if studies else None
-    _write_tables(results, {**tables, **(audited.tables if audited else {})}, out_dir / "tables")
+    _write_tables(results, dict(ChainMap(tables, *beside_results)), out_dir / "tables")
     for name in FIGURE_NAMES:
         _write_or_remove(out_dir / "figures" / f"{name}.svg", figures[name].svg if name in figures else None)
     _write_or_remove(out_dir / PAGE_NAME, beside)
@@ -67,7 +75,7 @@ def write_report(
 
 def _write_tables(results: StudyResults, tables: dict[str, Table], folder: Path) -> None:
     """Every table as CSV, those that papers print as LaTeX, and what tuning looked for and found as a workbook."""
-    for name in (*TABLE_NAMES, CHECKS, PERMUTED):
+    for name in (*TABLE_NAMES, CHECKS, PERMUTED, STABILITY, C_INDEX):
         _write_or_remove(folder / f"{name}.csv", tables[name].to_csv() if name in tables else None)
     for name, title in latex.TITLES.items():
         _write_or_remove(
@@ -85,6 +93,7 @@ def _render(
     studies: Sequence[StudyPicture],
     absent: Sequence[str],
     audit: AuditSection | None,
+    disturbed: SensitivitySection | None,
 ) -> str:
     groups, found = shown_groups(results), worth(results)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -112,9 +121,11 @@ def _render(
                 "groups": groups is not None,
                 "clinical_model": bool(prose.clinical_model(results)),
                 "audit": audit is not None,
+                "prompts": disturbed is not None,
             },
         ),
         audit=audit,
+        disturbed=disturbed,
         sensitivity_parts=SENSITIVITY_PARTS,
         sensitivity_title=sensitivity_title(tables.keys()),
         splits=splits_in_words(results),

@@ -1,4 +1,4 @@
-"""A region's shape where no lesion can be: moved, slice by slice alike, into the air beside the body."""
+"""A region where no lesion can be: each of its slices, unchanged, moved into the air beside the body."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy.typing as npt
 from scipy import fft, ndimage
 
 from engram.imaging.body import BODY_HU, BODY_SUV
-from engram.imaging.coverage import bounding_box
 from engram.imaging.volume import Volume
 from engram.roi.bones import Mask
 
@@ -28,27 +27,33 @@ class Shift(NamedTuple):
     x: int
 
 
-def air_shift(mask: Mask, scan: Volume, *, is_ct: bool) -> Shift | None:
-    """The shortest shift within the slice that puts the whole region, unchanged, into air and inside the image.
+Shifts = dict[int, Shift]  # of each slice (z) of the region
 
-    mask: bool (z, y, x) with some voxels. scan: CT in HU, or PET in SUVbw, on the same grid. Every slice of the
-    region is moved alike, so shape, size and slices stay. None where there is no such place: the region is too
-    wide, or the image shows no air.
+
+def air_shifts(mask: Mask, scan: Volume, *, is_ct: bool) -> Shifts | None:
+    """For each slice of the region a shift within the slice that puts it into air and inside the image.
+
+    mask: bool (z, y, x) with some voxels. scan: CT in HU, or PET in SUVbw, on the same grid. The most superior
+    slice takes the shortest way, each that follows the place nearest to that of the slice before it: slices keep
+    shape and size, and what they are moved by changes no more than it must. None where a slice has no such place:
+    the region is too wide there, or the image shows no air.
     """
-    box = bounding_box(mask)
-    if box is None:
-        raise ValueError("an empty region has no place")
-    step = _steps(scan)
-    body = _body(scan, box[0], step, is_ct=is_ct)
-    overlap = _overlap(_any(mask[box[0]], step), body)
-    return _shortest(overlap, box, mask.shape, step, scan.grid.spacing_mm)
+    step, place, found = _steps(scan), Shift(0, 0), {}
+    for z in np.flatnonzero(mask.any(axis=(1, 2)))[::-1]:
+        free = _free(mask[z], _body(scan.voxels[z], scan.grid.spacing_mm, step, is_ct=is_ct), step)
+        nearest = _nearest(free, place, scan.grid.spacing_mm)
+        if nearest is None:
+            return None
+        found[int(z)] = place = nearest
+    return found
 
 
-def moved(voxels: npt.NDArray[Voxel], shift: Shift) -> npt.NDArray[Voxel]:
-    """An array (z, y, x) moved within its slices; what comes in is 0, what leaves is lost."""
+def moved(voxels: npt.NDArray[Voxel], shifts: Shifts) -> npt.NDArray[Voxel]:
+    """An array (z, y, x) with its slices moved; what comes in is 0, as are slices without a shift."""
     result = np.zeros_like(voxels)
-    to, source = zip(*(_ends(by, size) for by, size in zip(shift, voxels.shape[1:], strict=True)), strict=True)
-    result[(slice(None), *to)] = voxels[(slice(None), *source)]
+    for z, shift in shifts.items():
+        to, source = zip(*(_ends(by, size) for by, size in zip(shift, voxels.shape[1:], strict=True)), strict=True)
+        result[(z, *to)] = voxels[(z, *source)]
     return result
 
 
@@ -62,17 +67,15 @@ def _steps(scan: Volume) -> Shift:
     return Shift(max(1, round(_COARSE_MM / dy)), max(1, round(_COARSE_MM / dx)))
 
 
-def _body(scan: Volume, z: slice, step: Shift, *, is_ct: bool) -> Mask:
+def _body(plane: Plane, spacing_mm: tuple[float, float, float], step: Shift, *, is_ct: bool) -> Mask:
     """Blocks that hold no air, with what they enclose (lungs are as dark as air) and a margin.
 
     Small parts and the table count, too: an arm may be no more than that.
     """
-    _, dy, dx = scan.grid.spacing_mm
-    solid = _means(scan.voxels[z], step) > (BODY_HU if is_ct else BODY_SUV)
-    filled = np.stack([ndimage.binary_fill_holes(plane) for plane in solid])
-    y, x = ceil(_MARGIN_MM / (dy * step.y)), ceil(_MARGIN_MM / (dx * step.x))
-    reach = np.ones((1, 2 * y + 1, 2 * x + 1), dtype=np.bool_)
-    return np.asarray(ndimage.binary_dilation(filled, reach), dtype=np.bool_)
+    solid = _blocks(plane, step).mean(axis=(1, 3), dtype=np.float32) > (BODY_HU if is_ct else BODY_SUV)
+    y, x = (ceil(_MARGIN_MM / (side * by)) for side, by in zip(spacing_mm[1:], step, strict=True))
+    reach = np.ones((2 * y + 1, 2 * x + 1), dtype=np.bool_)
+    return np.asarray(ndimage.binary_dilation(ndimage.binary_fill_holes(solid), reach), dtype=np.bool_)
 
 
 def _blocks(plane: Plane, step: Shift) -> Plane:
@@ -82,38 +85,25 @@ def _blocks(plane: Plane, step: Shift) -> Plane:
     return whole.reshape(whole.shape[0] // step.y, step.y, whole.shape[1] // step.x, step.x)
 
 
-def _means(planes: Plane, step: Shift) -> npt.NDArray[np.float32]:
-    return np.stack([_blocks(plane, step).mean(axis=(1, 3), dtype=np.float32) for plane in planes])
-
-
-def _any(mask: Mask, step: Shift) -> Mask:
-    return np.stack([_blocks(plane, step).any(axis=(1, 3)) for plane in mask])
-
-
-def _overlap(region: Mask, body: Mask) -> npt.NDArray[np.float64]:
-    """Blocks that a region moved by (y, x) shares with the body, summed over slices: at [y, x], wrapped around."""
-    found = np.zeros((region.shape[1], region.shape[2] // 2 + 1), dtype=np.complex128)
-    for one, other in zip(region, body, strict=True):
-        found += np.conj(fft.rfft2(one)) * fft.rfft2(other)
-    return np.asarray(fft.irfft2(found, region.shape[1:]))
-
-
-def _shortest(
-    overlap: npt.NDArray[np.float64],
-    box: tuple[slice, ...],
-    shape: tuple[int, ...],
-    step: Shift,
-    spacing_mm: tuple[float, float, float],
-) -> Shift | None:
-    """Of those inside the image and without overlap; of equally long ones the first, from up and right on."""
+def _free(region: Plane, body: Mask, step: Shift) -> npt.NDArray[np.intp]:
+    """Shifts (n, 2), in voxels, that keep the region inside the image and out of the body's blocks."""
+    sides = [np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))]
     ranges = [
-        np.arange(-(side.start // by), (size - side.stop) // by + 1)
-        for side, size, by in zip(box[1:], shape[1:], step, strict=True)
+        np.arange(-(int(at[0]) // by), (size - 1 - int(at[-1])) // by + 1)
+        for at, size, by in zip(sides, region.shape, step, strict=True)
     ]
-    y, x = np.meshgrid(*ranges, indexing="ij")
-    free = overlap[y, x] < 0.5  # whole numbers, but for rounding
-    if not free.any():
+    y, x = (axis.ravel() for axis in np.meshgrid(*ranges, indexing="ij"))
+    covered = _blocks(region, step).any(axis=(1, 3))
+    # By the convolution theorem shifts wrap around: none of these leaves the image, so none does.
+    shared = fft.irfft2(np.conj(fft.rfft2(covered)) * fft.rfft2(body), covered.shape)
+    free = shared[y, x] < 0.5  # whole numbers, but for rounding
+    return np.asarray(np.stack([y, x], axis=1)[free] * np.array(step), dtype=np.intp)
+
+
+def _nearest(free: npt.NDArray[np.intp], place: Shift, spacing_mm: tuple[float, float, float]) -> Shift | None:
+    """That which differs least from `place`, in mm; of several, the first from up and right on."""
+    if not len(free):
         return None
-    length_mm = np.hypot(y * step.y * spacing_mm[1], x * step.x * spacing_mm[2])
-    best = np.unravel_index(int(np.argmin(np.where(free, length_mm, np.inf))), y.shape)
-    return Shift(int(y[best]) * step.y, int(x[best]) * step.x)
+    way_mm = np.linalg.norm((free - np.array(place)) * np.array(spacing_mm[1:]), axis=1)
+    y, x = free[int(np.argmin(way_mm))]
+    return Shift(int(y), int(x))

@@ -87,7 +87,7 @@ def test_pictures_that_are_not_in_the_store_are_named(made, given: Callable[...,
 
 
 def test_nothing_is_missing_where_pictures_are_not_wanted(made, given: Callable[..., Given]) -> None:
-    assert given(made.config(report={"pictures": False}), measured=True) == {"audit": None}
+    assert given(made.config(report={"pictures": False}), measured=True) == {"audit": None, "sensitivity": None}
 
 
 def test_an_audit_of_the_run_folder_is_shown(
@@ -97,4 +97,4 @@ def test_an_audit_of_the_run_folder_is_shown(
     RunFolder.of(config).root.mkdir(exist_ok=True)
     RunFolder.of(config).audit.touch()
     monkeypatch.setattr(stage, "load_audit", lambda path: path.name)
-    assert given(config) == {"audit": "audit.json"}
+    assert given(config) == {"audit": "audit.json", "sensitivity": None}
