@@ -85,7 +85,8 @@ class Disturbances:
 def compared(given: Disturbances, *, workers: int, console: Console) -> list[VariantResult]:
     """Every variant in its order; writes sensitivity_patients.csv, where patients are numbers. Raises as
     'engram evaluate'."""
-    runs = len(given.rois) * (len(given.variants) + 1) * len(given.config.robustness.models)
+    fits = {"frozen": 1, "retrained": len(given.variants) + 1}
+    runs = len(given.rois) * sum(fits[model] for model in given.config.robustness.models)
     found: list[_OfRegion] = []
     with console.stage("Comparing rows") as tell:
         work = _Work(given, workers, tell, runs)

@@ -49,10 +49,11 @@ def plan(config: StudyConfig, *, workers: int) -> list[str]:
     slices = slices_of(todo)
     if todo.missing:
         seconds = timed(todo.backbone, todo.config)
-        left = (slices.encoded * seconds.encode + slices.read * seconds.read) / workers
+        at_once = max(workers, 1) if todo.config.embedding.device == "cpu" else 1
+        left = (slices.encoded * seconds.encode + slices.read * seconds.read) / at_once
         lines.append(
             f"To be read: {slices.encoded} slices to encode, {slices.read} readings; about {duration(left)} on "
-            f"{workers} worker(s), by a trial of {_TIMED_SLICES} slices here"
+            f"{at_once} worker(s), by a trial of {_TIMED_SLICES} slices here"
         )
     return [*lines, f"To be fitted: {_fits(todo)} at most; those that were made before are not made again"]
 

@@ -77,20 +77,19 @@ def _control(variant: VariantResult) -> str:
     """Whether chance is what a control gives, with the interval of each row."""
     model = "retrained" if any(one.model == "retrained" for one in variant.changes) else "frozen"
     changes = [one for one in variant.changes if one.model == model]
-    said = "; ".join(
-        f"{one.row}: c {number(one.c_index)} (95 % CI {interval(one.ci_lower, one.ci_upper)}), {_against_chance(one)}"
-        for one in changes
-    )
+    said = "; ".join(f"{one.row}: {_against_chance(one)}" for one in changes)
     above = any(one.ci_lower is not None and one.ci_lower > _CHANCE for one in changes)
     return f"{_capital(variant.name)}, {model}; expected is chance, 0.5. {said}.{f' {_WHOLE_SLICE}' * above}"
 
 
 def _against_chance(change: CIndexChange) -> str:
+    c = f"c {number(change.c_index)}"
     if change.ci_lower is None or change.ci_upper is None:
-        return "too few patients for an interval"
+        return f"{c}, too few patients for an interval"
+    found = f"{c} (95 % CI {interval(change.ci_lower, change.ci_upper)})"
     if change.ci_lower > _CHANCE:
-        return "above chance"
-    return "below chance" if change.ci_upper < _CHANCE else "the interval holds chance, as expected"
+        return f"{found}, above chance"
+    return f"{found}, below chance" if change.ci_upper < _CHANCE else f"{found}, which holds chance"
 
 
 def _largest(found: PromptSensitivity) -> Iterator[str]:

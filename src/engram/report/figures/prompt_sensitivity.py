@@ -12,7 +12,7 @@ from engram.report import labels
 from engram.report.figures.svg import INK, QUIET, WARNING, WIDTH_IN, Drawing, blank_figure, house_style, to_svg
 
 _NAME = "prompt_sensitivity"
-_ROW_IN, _TOP_IN, _BOTTOM_IN = 0.34, 0.62, 0.52
+_ROW_IN, _TOP_IN, _BOTTOM_IN = 0.34, 0.62, 0.64
 _CHARACTER_IN, _GAP_IN, _RIGHT_IN = 0.066, 0.3, 0.15
 _SCANS = {"PET": ("#d55e00", -0.13), "CT": ("#0072b2", 0.13)}  # Okabe and Ito (2008)
 _USES = {"frozen": ("s", INK, -0.13), "retrained": ("o", "#009e73", 0.13)}
