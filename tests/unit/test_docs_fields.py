@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from engram import config
 from engram.cohort.manifest import read_manifest
 from engram.config import load_config
-from engram.evaluation import audit_records, performance_records, results
+from engram.evaluation import audit_records, performance_records, results, robustness_records
 from engram.evaluation.results import StudyResults
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -77,7 +77,8 @@ def test_every_documented_field_says_what_it_means() -> None:
     "record",
     [
         kind
-        for kind in (*vars(results).values(), *vars(performance_records).values(), *vars(audit_records).values())
+        for module in (results, performance_records, audit_records, robustness_records)
+        for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, BaseModel) and kind.model_fields
     ],
 )
