@@ -15,6 +15,8 @@ from engram.report.layout import Column, Table
 
 STABILITY, C_INDEX, FIGURE = "prompt_stability", "prompt_c_index", "prompt_sensitivity"
 _CHANCE = 0.5
+_ABOVE, _BELOW = "above chance", "below chance"
+_FEW = 4  # rows that are all named
 _ANOTHER = (
     "sensitivity.json is here, but it is not of these results: its study file, manifest, weights, data or code "
     "were others. Run 'engram sensitivity', then 'report'."
@@ -77,19 +79,35 @@ def _control(variant: VariantResult) -> str:
     """Whether chance is what a control gives, with the interval of each row."""
     model = "retrained" if any(one.model == "retrained" for one in variant.changes) else "frozen"
     changes = [one for one in variant.changes if one.model == model]
-    said = "; ".join(f"{one.row}: {_against_chance(one)}" for one in changes)
     above = any(one.ci_lower is not None and one.ci_lower > _CHANCE for one in changes)
+    said = "; ".join(_each(changes) if len(changes) <= _FEW else _counted(changes))
     return f"{_capital(variant.name)}, {model}; expected is chance, 0.5. {said}.{f' {_WHOLE_SLICE}' * above}"
 
 
+def _each(changes: Sequence[CIndexChange]) -> list[str]:
+    return [f"{one.row}: {_c(one)}, {_against_chance(one)}" for one in changes]
+
+
+def _counted(changes: Sequence[CIndexChange]) -> list[str]:
+    """How many rows are on each side of chance; those that are off it, by name."""
+    sides: dict[str, list[CIndexChange]] = {}
+    for one in changes:
+        sides.setdefault(_against_chance(one), []).append(one)
+    off = [f"{one.row}, {_c(one)}, is {side}" for side in (_ABOVE, _BELOW) for one in sides.get(side, [])]
+    return [f"Of {len(changes)} rows: {', '.join(f'{len(of)} {side}' for side, of in sides.items())}", *off]
+
+
+def _c(change: CIndexChange) -> str:
+    ends = f" (95 % CI {interval(change.ci_lower, change.ci_upper)})" if change.ci_lower is not None else ""
+    return f"c {number(change.c_index)}{ends}"
+
+
 def _against_chance(change: CIndexChange) -> str:
-    c = f"c {number(change.c_index)}"
     if change.ci_lower is None or change.ci_upper is None:
-        return f"{c}, too few patients for an interval"
-    found = f"{c} (95 % CI {interval(change.ci_lower, change.ci_upper)})"
+        return "too few patients for an interval"
     if change.ci_lower > _CHANCE:
-        return f"{found}, above chance"
-    return f"{found}, below chance" if change.ci_upper < _CHANCE else f"{found}, which holds chance"
+        return _ABOVE
+    return _BELOW if change.ci_upper < _CHANCE else "with an interval that holds chance"
 
 
 def _largest(found: PromptSensitivity) -> Iterator[str]:

@@ -69,7 +69,7 @@ def test_that_of_another_study_shows_no_number(synthetic_demo, made) -> None:
 def test_chance_is_expected_of_controls_and_said_with_its_interval(made) -> None:
     random_box, air, *_ = lines(made)
     assert air.startswith("Uninformative region (control), retrained; expected is chance, 0.5. PET + CT, spine_dil")
-    assert "c 0.490 (95 % CI 0.450 to 0.530), which holds chance" in air
+    assert "c 0.490 (95 % CI 0.450 to 0.530), with an interval that holds chance" in air
     assert "whole slice" not in air
     assert "c 0.580 (95 % CI 0.540 to 0.620), above chance" in random_box
     assert "features of its whole slice" in random_box
@@ -80,6 +80,18 @@ def test_chance_is_judged_by_both_ends(made) -> None:
     assert "below chance" in lines(altered(made, name, ci_lower=0.3, ci_upper=0.4))[1]
     unknown = lines(altered(made, name, ci_lower=None, ci_upper=None))[1]
     assert "c 0.490, too few patients for an interval" in unknown
+
+
+def test_of_many_rows_those_off_chance_are_named(made) -> None:
+    air = made.variants[-1]
+    kept = [one for one in air.changes if one.model == "retrained"]
+    others = [kept[0].model_copy(update={"row": f"row {i}"}) for i in range(5)]
+    off = kept[1].model_copy(update={"row": "the odd one", "ci_lower": 0.501, "ci_upper": 0.6})
+    many = air.model_copy(update={"changes": [*others, off]})
+    said = lines(made.model_copy(update={"variants": [*made.variants[:-1], many]}))[1]
+    assert "Of 6 rows: 5 with an interval that holds chance, 1 above chance; the odd one, c 0.470 (95" in said
+    assert "row 3" not in said
+    assert "features of its whole slice" in said
 
 
 def test_the_largest_loss_is_of_no_control_and_told_with_caution(made) -> None:
