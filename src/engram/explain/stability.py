@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 FloatArray = npt.NDArray[np.float64]
 AnyFloats = npt.NDArray[np.floating]
@@ -35,22 +36,60 @@ def agreement(own: AnyFloats, other: AnyFloats) -> Agreement:
     """own, other: (n, p), or (n, ...) which is flattened; NaN where a patient has no such component.
 
     A component that is missing in either reading of a patient counts for neither. Raises ValueError where shapes
-    differ, or for fewer than three patients.
+    differ, or for fewer than three patients. Memory: that of the embeddings and of some thousand components.
     """
     if own.shape != other.shape or len(own) < _FEWEST:
-        raise ValueError(
-            f"want two readings of the same {_FEWEST} patients or more, not {own.shape}, {other.shape}"
-        )
-    one, two = (np.asarray(each, dtype=np.float64).reshape(len(own), -1) for each in (own, other))
-    known = ~(np.isnan(one) | np.isnan(two))
-    one, two = np.where(known, one, 0.0), np.where(known, two, 0.0)
-    mean = one.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        raise ValueError(f"two readings of the same {_FEWEST} patients or more, not {own.shape}, {other.shape}")
+    one, two = (each.reshape(len(own), -1) for each in (own, other))
+    sums, icc = _Sums(len(own)), []
+    for start in range(0, one.shape[1], _COLUMNS):
+        part = _Part.of(one[:, start : start + _COLUMNS], two[:, start : start + _COLUMNS])
+        sums.add(part)
+        icc.append(_iccs(part))
     return Agreement(
-        cosine=_cosine(one, two),
-        centred=_cosine(*(np.where(known, each - mean, 0.0) for each in (one, two))),
-        between=_between(one),
-        icc=_iccs(one, two, known),
+        cosine=_ratio(sums.products[0], sums.own[0], sums.other[0]),
+        centred=_ratio(sums.products[1], sums.own[1], sums.other[1]),
+        between=_between(sums.pairs),
+        icc=np.concatenate(icc),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Some components (n, q) of both readings, 0 where `known` is False."""
+
+    own: FloatArray
+    other: FloatArray
+    known: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, own: AnyFloats, other: AnyFloats) -> _Part:
+        known = ~(np.isnan(own) | np.isnan(other))
+        one, two = (np.where(known, each, 0.0).astype(np.float64) for each in (own, other))
+        return cls(one, two, known)
+
+    def centred(self) -> _Part:
+        """Less the mean of the own ones of those who have the component."""
+        mean = self.own.sum(axis=0) / np.maximum(self.known.sum(axis=0), 1)
+        one, two = (np.where(self.known, each - mean, 0.0) for each in (self.own, self.other))
+        return _Part(one, two, self.known)
+
+
+class _Sums:
+    """Sums over all components, of the embeddings as they are and centred: products (2, n) of the two readings,
+    squares (2, n) of each, and products (n, n) of the own ones of two patients."""
+
+    def __init__(self, n: int) -> None:
+        self.products, self.own, self.other = (np.zeros((2, n)) for _ in range(3))
+        self.pairs = np.zeros((n, n))
+
+    def add(self, part: _Part) -> None:
+        for at, one in enumerate((part, part.centred())):
+            self.products[at] += (one.own * one.other).sum(axis=1)
+            self.own[at] += (one.own**2).sum(axis=1)
+            self.other[at] += (one.other**2).sum(axis=1)
+        with threadpool_limits(1, user_api="blas"):  # more threads round differently
+            self.pairs += part.own @ part.own.T
 
 
 def icc_2_1(ratings: AnyFloats) -> FloatArray:
@@ -76,28 +115,26 @@ def _smallest(ratings: AnyFloats) -> FloatArray:
     return np.asarray((1e-6 * np.abs(ratings).max(axis=(0, 1))) ** 2, dtype=np.float64)
 
 
-def _iccs(one: FloatArray, two: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
-    """ICC(2,1) of each component, some at a time: the ratings of all would not fit beside the embeddings."""
-    found = np.full(one.shape[1], np.nan)
-    for start in range(0, one.shape[1], _COLUMNS):
-        part = slice(start, start + _COLUMNS)
-        found[part] = icc_2_1(np.stack([one[:, part], two[:, part]], axis=1))
-    for column in np.flatnonzero(~known.all(axis=0)):
-        who = known[:, column]
-        ratings = np.stack([one[who, column], two[who, column]], axis=1)[..., None]
+def _iccs(part: _Part) -> FloatArray:
+    """ICC(2,1) of each component; of one that somebody lacks, over the others."""
+    found = icc_2_1(np.stack([part.own, part.other], axis=1))
+    for column in np.flatnonzero(~part.known.all(axis=0)):
+        who = part.known[:, column]
+        ratings = np.stack([part.own[who, column], part.other[who, column]], axis=1)[..., None]
         found[column] = icc_2_1(ratings)[0] if len(ratings) >= _FEWEST else np.nan
     return found
 
 
-def _cosine(one: FloatArray, two: FloatArray) -> FloatArray:
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1)
+def _ratio(products: FloatArray, own: FloatArray, other: FloatArray) -> FloatArray:
+    """Cosines (n,), NaN where one of the two is nothing."""
+    lengths = np.sqrt(own) * np.sqrt(other)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(lengths > 0, (one * two).sum(axis=1) / lengths, np.nan))
+        return np.asarray(np.where(lengths > 0, products / lengths, np.nan))
 
 
-def _between(embeddings: FloatArray) -> float:
-    """Mean cosine over all pairs of patients."""
-    length = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    unit = embeddings / np.where(length > 0, length, 1.0)
-    n = len(unit)
-    return float((np.sum(unit.sum(axis=0) ** 2) - np.sum(unit**2)) / (n * (n - 1)))
+def _between(pairs: FloatArray) -> float:
+    """Mean cosine of two different patients; one whose embedding is nothing has a cosine of 0."""
+    lengths, n = np.sqrt(np.diag(pairs)), len(pairs)
+    lengths[lengths == 0] = 1.0
+    cosines = pairs / lengths[:, None] / lengths
+    return float((cosines.sum() - np.trace(cosines)) / (n * (n - 1)))

@@ -82,7 +82,10 @@ def test_the_command_from_the_study_to_the_page(
     assert len(files(config)) == len(own) + 6 + 5 + 6
     before, saved = files(config), folder.sensitivity.read_bytes()
     commands_sensitivity.sensitivity(Path("study.yaml"), workers=0, dry_run=True)
-    assert "mask eroded by 5 mm: 6 embeddings, 1 not made yet" in capsys.readouterr().out
+    planned_now = capsys.readouterr().out
+    assert "mask eroded by 5 mm: 6 embeddings, 1 not made yet" in planned_now
+    assert "To be read: 24 slices to encode, 28 readings; about" in planned_now  # of 4 slices each
+    assert "To be fitted: 12 at most" in planned_now  # 2 folds: frozen once, retrained for 4 variants and the study
     commands_sensitivity.sensitivity(Path("study.yaml"), workers=0, dry_run=False)
     assert (files(config), folder.sensitivity.read_bytes()) == (before, saved)
 
