@@ -59,7 +59,7 @@ class VariantResult(Record):
 
     name: str
     kind: Literal["prompt", "mask", "registration"]
-    control: bool  # whether chance, a c-index of 0.5, is expected of it
+    control: bool  # the model is not shown the region: of another region, chance (0.5) is expected
     left_out: dict[str, int] = Field(default_factory=dict)  # why and how often it could not be made of a patient
     absent: list[str] = Field(default_factory=list)  # why regions have no numbers
     stability: list[Stability]

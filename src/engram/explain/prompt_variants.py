@@ -29,8 +29,8 @@ class PromptVariant:
     """One variant. name: unique, as tables print it. kind: what is disturbed.
 
     prompt: fields of `embedding` that are other than the study's. mask: what is done to each region's mask, None:
-    nothing. pet_shift_mm: of the PET towards left, posterior and superior, None: none. control: whether chance is
-    expected, for the model is not shown the region.
+    nothing. pet_shift_mm: of the PET towards left, posterior and superior, None: none. control: whether the prompt
+    shows nothing of the region.
     """
 
     name: str

@@ -29,6 +29,7 @@ from engram.evaluation.protocols import headline_rows
 from engram.evaluation.robustness_records import CIndexChange, VariantResult
 from engram.evaluation.rows import RowSpec
 from engram.evaluation.statistics import held_out_ratio
+from engram.evaluation.variants import is_cheap
 from engram.explain.prompt_variants import PromptVariant
 from engram.jobs import Progress
 from engram.memory.store import EmbeddingStore
@@ -117,14 +118,15 @@ class _Work:
         self._workers, self._tell, self._runs, self._done = workers, tell, runs, 0
 
     def run(self, table: StudyTable, specs: Sequence[RowSpec], folds: Sequence[Fold]) -> list[list[FoldResult]]:
-        """Each row on each fold."""
+        """Each row on each fold. Rows that train in milliseconds are not worth the start of a worker."""
 
         def progress(done: float, of: int) -> None:
             self._tell(min(self._done + done / of, self._runs), self._runs)
 
         cache = RunFolder.of(self._config).folds
+        workers = 0 if all(is_cheap(spec) for spec in specs) else self._workers
         found = headline_rows(
-            table, specs, folds, self._config, workers=self._workers, cache_dir=cache, progress=progress
+            table, specs, folds, self._config, workers=workers, cache_dir=cache, progress=progress
         )
         self._done += 1
         return found

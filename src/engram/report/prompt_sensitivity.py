@@ -42,10 +42,17 @@ _C_INDEX_NOTES = (
     "p, corrected: two-sided paired t-test over folds, for folds that share training patients (Nadeau and Bengio, "
     "2003); p, BH: adjusted by Benjamini and Hochberg for all rows and variants that are no controls.",
 )
-_WHOLE_SLICE = (
-    "Where it is above chance, more than the region tells: a memory entry is made of the features of its whole "
-    "slice, and only read-outs that pool inside the mask leave the rest out."
-)
+# Of controls, by what they disturb: what is expected, and why it may be more.
+_EXPECTED = {
+    "mask": "expected is chance, 0.5",
+    "prompt": "it would be chance, 0.5, if the prompt alone told of the patient",
+}
+_ABOVE_CHANCE = {
+    "mask": "Where it is above chance, more than the region tells: a memory entry is made of the features of its "
+    "whole slice, and only read-outs that pool inside the mask leave the rest out.",
+    "prompt": "Where it is above chance, more than the prompt tells: a memory entry is made of the features of its "
+    "whole slice, and read-outs that pool inside the mask still pool inside the region's.",
+}
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,8 @@ def _control(variant: VariantResult) -> str:
     changes = [one for one in variant.changes if one.model == model]
     above = any(one.ci_lower is not None and one.ci_lower > _CHANCE for one in changes)
     said = "; ".join(_each(changes) if len(changes) <= _FEW else _counted(changes))
-    return f"{_capital(variant.name)}, {model}; expected is chance, 0.5. {said}.{f' {_WHOLE_SLICE}' * above}"
+    why = f" {_ABOVE_CHANCE[variant.kind]}" if above else ""
+    return f"{_capital(variant.name)}, {model}; {_EXPECTED[variant.kind]}. {said}.{why}"
 
 
 def _each(changes: Sequence[CIndexChange]) -> list[str]:
