@@ -26,6 +26,7 @@ class Stability(Record):
     readout: str
     rows: list[str]  # those compared that see it
     n: int  # patients
+    unchanged: int  # of these, whose embedding is the study's own to the last bit
     cosine_mean: float
     cosine_p5: float  # 5th percentile over patients
     centred_mean: float | None

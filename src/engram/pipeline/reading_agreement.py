@@ -59,7 +59,8 @@ def _agreement(
     present: npt.NDArray[np.intp],
     other: Float32,
 ) -> ReadingAgreement:
-    found = agreement(table.features.embeddings[key][present], other)
+    own = table.features.embeddings[key][present]
+    found = agreement(own, other)
     known = found.icc[~np.isnan(found.icc)]
     record = Stability(
         modality=key.modality,
@@ -67,6 +68,7 @@ def _agreement(
         readout=key.readout,
         rows=rows,
         n=len(present),
+        unchanged=sum(np.array_equal(a, b, equal_nan=True) for a, b in zip(own, other, strict=True)),
         cosine_mean=float(np.nanmean(found.cosine)),
         cosine_p5=float(np.nanpercentile(found.cosine, _LOW)),
         centred_mean=_or_none(np.nanmean, found.centred),

@@ -79,7 +79,7 @@ def sensitivity_section(found: PromptSensitivity | None, results: StudyResults) 
 def lines(found: PromptSensitivity) -> list[str]:
     """What was found, in sentences: the controls first, then the largest change, then what could not be made."""
     words = [_control(one) for one in found.variants if one.control and one.changes]
-    return [*words, *_largest(found), *_missing(found)]
+    return [*words, *_largest(found), *_unchanged(found), *_missing(found)]
 
 
 def _control(variant: VariantResult) -> str:
@@ -133,6 +133,18 @@ def _largest(found: PromptSensitivity) -> Iterator[str]:
             yield (
                 f"Models {model}: of {len(known)} changes, the lowest is {signed(difference)} (95 % CI {ends}): "
                 f"{name}, row {change.row}. The lowest of many looks worse than it is."
+            )
+
+
+def _unchanged(found: PromptSensitivity) -> Iterator[str]:
+    """Variants that are none, for some embedding: read as a stability, their 1.000 would mislead."""
+    for variant in found.variants:
+        reached = [one for one in variant.stability if variant.kind != "registration" or one.modality == "PET"]
+        same = [f"{one.modality}, {one.roi}, {one.readout}" for one in reached if one.unchanged == one.n]
+        if same:
+            yield (
+                f"{_capital(variant.name)} changed no embedding of any patient: {'; '.join(same)}. Its distance may "
+                "be below a voxel's side, or the read-out beyond its reach."
             )
 
 

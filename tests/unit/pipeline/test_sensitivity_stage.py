@@ -72,6 +72,7 @@ def test_the_command_from_the_study_to_the_page(
     assert padded.stability[0].rows == found.rows == ["PET, tumour, roi"]
     assert (eroded.left_out, eroded.stability[0].n, eroded.changes[0].n) == ({"mask of 'tumour' is empty": 1}, 5, 5)
     assert shifted.stability[0].cosine_mean < 1
+    assert [one.stability[0].unchanged for one in (padded, eroded, shifted)] == [0, 0, 0]
     assert air.left_out == {"no room for 'tumour' in the air beside the body": 6}
     assert (air.changes, air.stability) == ([], [])
     patients = pd.read_csv(folder.sensitivity_patients)

@@ -112,6 +112,18 @@ def test_what_could_not_be_made_is_said(made) -> None:
     assert "no numbers: spine: could be made of 27 of 227" in said[-1]
 
 
+def test_a_variant_that_changed_nothing_is_no_sign_of_stability(made) -> None:
+    *others, shifted, random_box, _air = made.variants
+    same = [one.model_copy(update={"unchanged": one.n}) for one in shifted.stability]
+    both = made.model_copy(
+        update={"variants": [*others, shifted.model_copy(update={"stability": same}), random_box]}
+    )
+    assert lines(made)[-1].startswith("Models retrained")
+    assert lines(both)[-1].startswith(
+        "PET shifted 5 mm superior changed no embedding of any patient: PET, spine_dilated, final. Its distance"
+    )  # a CT stays where it is
+
+
 def test_untrained_weights_are_said_on_figure_and_tables(synthetic_demo, made) -> None:
     section = sensitivity_section(made, synthetic_demo)
     assert section is not None
