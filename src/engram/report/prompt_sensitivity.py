@@ -143,8 +143,8 @@ def _unchanged(found: PromptSensitivity) -> Iterator[str]:
         same = [f"{one.modality}, {one.roi}, {one.readout}" for one in reached if one.unchanged == one.n]
         if same:
             yield (
-                f"{_capital(variant.name)} changed no embedding of any patient: {'; '.join(same)}. Its distance may "
-                "be below a voxel's side, or the read-out beyond its reach."
+                f"{_capital(variant.name)} changed no embedding of any patient: {'; '.join(same)}. Its "
+                "distance may be below a voxel's side, or the read-out beyond its reach."
             )
 
 

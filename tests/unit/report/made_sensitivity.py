@@ -22,10 +22,21 @@ VARIANTS = [
 
 def _stability(modality: str, rows: list[str], centred: float) -> Stability:
     return Stability(
-        modality=modality, roi="spine_dilated", readout="final", rows=rows, n=227, unchanged=0,
-        cosine_mean=0.99 + centred / 100, cosine_p5=0.98, centred_mean=centred, centred_p5=centred - 0.2, between=0.985, components=2048, constant=8,
+        modality=modality,
+        roi="spine_dilated",
+        readout="final",
+        rows=rows,
+        n=227,
+        unchanged=0,
+        cosine_mean=0.99 + centred / 100,
+        cosine_p5=0.98,
+        centred_mean=centred,
+        centred_p5=centred - 0.2,
+        between=0.985,
+        components=2048,
+        constant=8,
         icc_quantiles=[centred - 0.3, centred - 0.1, centred - 0.05, centred - 0.02, centred],
-    )  # fmt: skip
+    )
 
 
 def _change(row: str, model: str, difference: float) -> CIndexChange:
