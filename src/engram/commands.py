@@ -15,6 +15,7 @@ from engram.commands_explain import explain
 from engram.commands_init import init
 from engram.commands_radiomics import radiomics
 from engram.commands_segment import segment
+from engram.commands_sensitivity import sensitivity
 from engram.commands_store import store_app, weights_app
 from engram.commands_study import study
 from engram.config import StudyConfig, load_config
@@ -36,6 +37,7 @@ app.add_typer(weights_app, name="weights")
 app.command()(init)
 app.command()(audit)
 app.command()(explain)
+app.command()(sensitivity)
 app.add_typer(dicom_app, name="dicom")
 
 

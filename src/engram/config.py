@@ -17,6 +17,7 @@ from engram.config_models import Baseline, Modality, Models, Origin, Training
 from engram.config_pet import PetNumbers
 from engram.config_problems import in_words
 from engram.config_radiomics import Radiomics
+from engram.config_robustness import Robustness
 from engram.config_section import Section
 from engram.config_sensitivity import Sensitivity
 from engram.config_tuning import Tuning
@@ -93,6 +94,7 @@ class StudyConfig(Section):
     evaluation: Evaluation = Evaluation()
     sensitivity: Sensitivity = Sensitivity()
     explain: Explain = Explain()
+    robustness: Robustness = Robustness()
     report: Report = Report()
     truth: Truth | None = None
     output: Path
@@ -206,6 +208,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "evaluation": Evaluation,
     "sensitivity": Sensitivity,
     "explain": Explain,
+    "robustness": Robustness,
     "report": Report,
     "truth": Truth,
 }

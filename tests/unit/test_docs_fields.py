@@ -21,6 +21,7 @@ from engram.evaluation import (
     performance_records,
     reach_records,
     results,
+    robustness_records,
 )
 from engram.evaluation.results import StudyResults
 
@@ -91,6 +92,7 @@ def test_every_documented_field_says_what_it_means() -> None:
             attribution_records,
             explanation_records,
             reach_records,
+            robustness_records,
         )
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, BaseModel) and kind.model_fields

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from engram.cohort.records import PatientRecord
 from engram.config import StudyConfig
 from engram.config_models import Modality
@@ -19,10 +17,10 @@ from engram.memory.contract import Frames
 from engram.memory.engine import Wanted, Watch, read_regions
 from engram.memory.overlay import contact_sheet
 from engram.memory.prompts import Spacing, slice_prompts
-from engram.memory.protocol import ENGINE_VERSION, Protocol
+from engram.memory.protocol import Protocol
 from engram.memory.quality import QUALITY
-from engram.memory.readouts import Arrays, Region
-from engram.memory.store import EmbeddingStore, StoredReadOut
+from engram.memory.readouts import Region
+from engram.memory.store import EmbeddingStore
 from engram.memory.weights import CheckedWeights, check_weights, load_checked
 from engram.pipeline.check import CheckedCohort, error_fields
 from engram.pipeline.console import Console
@@ -30,6 +28,7 @@ from engram.pipeline.embed_encoders import begin, read_encoders, watching
 from engram.pipeline.embedded import Embedded, save_embedded
 from engram.pipeline.encoder_weights import CheckedEncoders, needs_memory_model
 from engram.pipeline.encoders import described, encoder_requests, load_encoders
+from engram.pipeline.memory_readouts import check_finite, stored_readout
 from engram.pipeline.patients import open_patient
 from engram.pipeline.requests import (
     Request,
@@ -226,42 +225,16 @@ class _Modality:
             picture = contact_sheet(frames, region, protocol, drawn, inverted=is_pet)
             for r in asked:
                 if r.roi == roi:
-                    self._check_finite(r, found[roi][r.readout])
-                    _store(backbone, r, found[roi][r.readout], len(region.prompts), picture)
+                    check_finite(self.patient_id, r, found[roi][r.readout])
+                    shown = picture if r.readout == picture_of(config) else None
+                    read_by = protocol_of_readout(config, readouts[r.readout])
+                    stored = stored_readout(r, found[roi][r.readout], backbone, read_by, len(region.prompts))
+                    EmbeddingStore(config.store_dir).save(r.key, stored, shown)
 
     def _region(self, roi: str, protocol: Protocol) -> Region:
         mask, spacing_mm = self.seen.masks[roi], self.seen.spacing_mm
         return Region(slice_prompts(mask, protocol, spacing_mm), mask, spacing_mm, self.seen.parts)
 
-    def _check_finite(self, request: Request, arrays: Arrays) -> None:
-        """NaN has a meaning in `regions` alone; anywhere else a model that gives it sees nothing."""
-        for name, values in arrays.items():
-            if request.readout != "regions" and not np.isfinite(values).all():
-                raise ImagingError(
-                    self.patient_id,
-                    f"the model's reading of {request.modality}, {request.roi} is not finite",
-                    value=f"{request.readout}: {name}",
-                    mend="Check the weights with 'engram check'; with precision bfloat16, try float32.",
-                )
-
     def _teller(self, begun: float, part: float) -> Progress:
         """Tells how much of the job is done. begun, part: of this scan's share."""
         return lambda done, total: tell_share(self.before + self.share * (begun + part * done / total))
-
-
-def _store(backbone: Sam2Backbone, request: Request, arrays: Arrays, slices: int, picture: bytes) -> None:
-    config = _Worker.config
-    protocol = protocol_of_readout(config, readouts_of(config)[request.readout])
-    about = {
-        "modality": request.modality,
-        "roi": request.roi,
-        "readout": request.readout,
-        "weights": backbone.name,
-        "weights_digest": backbone.digest,
-        "protocol_digest": protocol.digest,
-        "engine_version": ENGINE_VERSION,
-        "slices": slices,
-        "protocol": protocol.words,
-    }
-    shown = picture if request.readout == picture_of(config) else None
-    EmbeddingStore(config.store_dir).save(request.key, StoredReadOut(dict(arrays), about), shown)

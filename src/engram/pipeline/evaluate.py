@@ -41,7 +41,7 @@ from engram.provenance import library_versions, python_version
 from engram.roi.words import in_words
 from engram.table import PET_NUMBERS
 
-_DECIDE_NO_RESULT = ("folder", "output", "store", "manifest", "report", "explain")
+_DECIDE_NO_RESULT = ("folder", "output", "store", "manifest", "report", "explain", "robustness")
 
 
 @dataclass(frozen=True)

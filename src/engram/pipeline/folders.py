@@ -65,6 +65,16 @@ class RunFolder:
         return self.root / "cache" / "explain"
 
     @property
+    def sensitivity(self) -> Path:
+        """JSON: what disturbed prompts, masks and registration change."""
+        return self.root / "sensitivity.json"
+
+    @property
+    def sensitivity_patients(self) -> Path:
+        """CSV: the cosine of each patient's embedding under each variant, patients by their number."""
+        return self.root / "sensitivity_patients.csv"
+
+    @property
     def tuning_trials(self) -> Path:
         """CSV: every trial of every search for hyperparameters; not there without tuning."""
         return self.root / "tuning_trials.csv"

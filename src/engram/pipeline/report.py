@@ -9,6 +9,7 @@ from engram.evaluation.audit_records import load_audit
 from engram.evaluation.explain_file import load_explanation
 from engram.evaluation.reach_records import load_reach
 from engram.evaluation.results import StudyResults, load_results
+from engram.evaluation.robustness_records import load_sensitivity
 from engram.memory.store import EmbeddingStore
 from engram.pipeline.embedded import saved_embedded
 from engram.pipeline.folders import RunFolder
@@ -45,6 +46,7 @@ def _beside(config: StudyConfig, folder: RunFolder) -> Beside:
         audit=load_audit(folder.audit) if folder.audit.is_file() else None,
         reach=load_reach(folder.reach) if folder.reach.is_file() else None,
         explanation=explained,
+        sensitivity=load_sensitivity(folder.sensitivity) if folder.sensitivity.is_file() else None,
         overlays={name: path.read_text(encoding="utf-8") for name, path in paths.items() if path.is_file()},
     )
 

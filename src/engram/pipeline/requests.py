@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,10 +81,24 @@ def readouts_of(config: StudyConfig) -> dict[str, ReadOut]:
     return {readout.name: readout for readout in chosen}
 
 
-def requests_of(config: StudyConfig, digests: dict[str, str], backbone: Backbone) -> tuple[Request, ...]:
+@dataclass(frozen=True)
+class Disturbed:
+    """What is changed on purpose before a scan is read. mask: the recipe of a change of the region's mask;
+    pet_shift_mm: of the PET towards left, posterior and superior. Both None: nothing."""
+
+    mask: Mapping[str, Any] | None = None
+    pet_shift_mm: tuple[float, float, float] | None = None
+
+
+_AS_IT_IS = Disturbed()
+
+
+def requests_of(
+    config: StudyConfig, digests: dict[str, str], backbone: Backbone, disturbed: Disturbed = _AS_IT_IS
+) -> tuple[Request, ...]:
     """Everything that is wanted of a patient. digests: of the patient's files."""
     return tuple(
-        Request(modality, roi, readout.name, _key(config, modality, roi, readout, digests, backbone))
+        Request(modality, roi, readout.name, _key(config, modality, roi, readout, digests, backbone, disturbed))
         for modality in config.modalities
         for roi in config.rois
         for readout in readouts_of(config).values()
@@ -91,16 +106,27 @@ def requests_of(config: StudyConfig, digests: dict[str, str], backbone: Backbone
 
 
 def _key(
-    config: StudyConfig, modality: Modality, roi: str, readout: ReadOut, digests: dict[str, str], backbone: Backbone
+    config: StudyConfig,
+    modality: Modality,
+    roi: str,
+    readout: ReadOut,
+    digests: dict[str, str],
+    backbone: Backbone,
+    disturbed: Disturbed,
 ) -> str:
-    recipe = dict(readout.recipe)
+    recipe, region = dict(readout.recipe), roi_recipe(roi, config, digests)
+    images = image_digests(modality, digests)
     if readout.name == "regions":
         recipe["labels"] = label_digests(config, digests)
+    if disturbed.mask is not None:
+        region["disturbed"] = dict(disturbed.mask)
+    if disturbed.pet_shift_mm is not None and modality == "PET":
+        images["pet_shift_mm"] = " ".join(map(repr, disturbed.pet_shift_mm))
     return embedding_key(
         modality=modality,
-        image_digests=image_digests(modality, digests),
+        image_digests=images,
         window=window_of(config, modality),
-        roi=roi_recipe(roi, config, digests),
+        roi=region,
         protocol_digest=digest([protocol_of_readout(config, readout).digest, IMAGE_VERSION]),
         weights_digest=backbone.digest,
         compute=config.embedding.model_dump(include={"device", "threads", "batch"}),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from engram.evaluation.audit_records import Audit
 from engram.evaluation.explain_file import Explanation
 from engram.evaluation.reach_records import Reach
+from engram.evaluation.robustness_records import PromptSensitivity
 
 
 @dataclass(frozen=True)
@@ -17,4 +18,5 @@ class Beside:
     audit: Audit | None = None
     reach: Reach | None = None
     explanation: Explanation | None = None
+    sensitivity: PromptSensitivity | None = None
     overlays: Mapping[str, str] = field(default_factory=dict)

@@ -29,6 +29,7 @@ _SECTIONS: Final = (
     ("drawn-masks", "Does the model see the region?", "drawn_masks"),
     ("reach", "How far does the memory see?", "reach"),
     ("explained", "What the risk rests on", "explained"),
+    ("prompts", "How much is the prompt?", "prompts"),
     ("audit", "Leakage audit", "audit"),
     ("methods", "Methods", None),
     ("provenance", "Provenance", None),
@@ -40,7 +41,7 @@ def contents(there: Set[str], flags: Mapping[str, bool]) -> list[tuple[str, str]
     """(anchor, title) of the sections that this page has, in their order.
 
     there: names of its tables and figures. flags: whether there are pictures, groups, a clinical_model, a reach, an
-    explanation, an audit.
+    explanation, prompts, an audit.
     """
     flags = dict(flags)
     flags["ablations"] = any(name.startswith(("figure5", "figure6")) for name in there)

@@ -25,6 +25,7 @@ from engram.report.layout import Table
 from engram.report.methods_evaluation import splits_in_words
 from engram.report.page_figures import FIGURE_NAMES, all_figures, groups_untrained, shown_groups
 from engram.report.pictures import Picture, embed
+from engram.report.prompt_sensitivity import C_INDEX, STABILITY, SensitivitySection, sensitivity_section
 from engram.report.quality_page import PAGE_NAME, StudyPicture, quality_page
 from engram.report.reach_section import PARTS, REACH, ReachSection, reach_section
 from engram.report.resources import resource
@@ -37,6 +38,7 @@ from engram.report.worth import caption as worth_caption
 from engram.report.worth import worth
 
 NOTHING = Beside()
+_Sections = tuple[AuditSection | None, ReachSection | None, ExplainSection | None, SensitivitySection | None]
 
 __all__ = ["Picture", "StudyPicture", "write_report"]
 
@@ -61,15 +63,21 @@ def write_report(
     """
     check_results(results)
     tables, figures = all_tables(results), all_figures(results)
-    audited = audit_section(beside.audit, results)
-    reached = reach_section(beside.reach, results)
-    explained = explain_section(beside.explanation, beside.overlays, results)
+    sections = (
+        audit_section(beside.audit, results),
+        reach_section(beside.reach, results),
+        explain_section(beside.explanation, beside.overlays, results),
+        sensitivity_section(beside.sensitivity, results),
+    )
+    _, reached, explained, disturbed = sections
     if reached is not None and reached.figure is not None:
         figures[REACH] = reached.figure
+    if disturbed is not None and disturbed.figure is not None:
+        figures[disturbed.figure.name] = disturbed.figure
     figures |= explained.figures if explained else {}
-    page = _render(results, tables, figures, pictures, studies, absent, (audited, reached, explained))
+    page = _render(results, tables, figures, pictures, studies, absent, sections)
     quality = quality_page(results, studies) if studies else None
-    more = {name: table for one in (audited, reached, explained) if one for name, table in one.tables.items()}
+    more = {name: table for one in sections if one for name, table in one.tables.items()}
     _write_tables(results, {**tables, **more}, out_dir / "tables")
     for name in (*FIGURE_NAMES, REACH, *EXPLAIN_FIGURES):
         _write_or_remove(out_dir / "figures" / f"{name}.svg", figures[name].svg if name in figures else None)
@@ -79,7 +87,7 @@ def write_report(
 
 def _write_tables(results: StudyResults, tables: dict[str, Table], folder: Path) -> None:
     """Every table as CSV, those that papers print as LaTeX, and what tuning looked for and found as a workbook."""
-    for name in (*TABLE_NAMES, CHECKS, PERMUTED, REACH, PARTS, *EXPLAIN_TABLES):
+    for name in (*TABLE_NAMES, CHECKS, PERMUTED, REACH, PARTS, *EXPLAIN_TABLES, STABILITY, C_INDEX):
         _write_or_remove(folder / f"{name}.csv", tables[name].to_csv() if name in tables else None)
     for name, title in latex.TITLES.items():
         _write_or_remove(
@@ -96,10 +104,10 @@ def _render(
     pictures: Sequence[Picture],
     studies: Sequence[StudyPicture],
     absent: Sequence[str],
-    beside: tuple[AuditSection | None, ReachSection | None, ExplainSection | None],
+    beside: _Sections,
 ) -> str:
     groups, found = shown_groups(results), worth(results)
-    audit, reach, explained = beside
+    audit, reach, explained, disturbed = beside
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(resource("page.html"))
     return template.render(
@@ -127,11 +135,13 @@ def _render(
                 "audit": audit is not None,
                 "reach": reach is not None,
                 "explained": explained is not None,
+                "prompts": disturbed is not None,
             },
         ),
         audit=audit,
         reach=reach,
         explained=explained,
+        disturbed=disturbed,
         sensitivity_parts=SENSITIVITY_PARTS,
         sensitivity_title=sensitivity_title(tables.keys()),
         splits=splits_in_words(results),

@@ -30,6 +30,7 @@ FIGURE_NAMES: Final = (
     "kaplan_meier",
     "utility",
     "drawn_masks",
+    "prompt_sensitivity",
 )
 
 

@@ -24,7 +24,7 @@ def grown(mask: Mask, radius_mm: float, spacing_mm: Spacing) -> Mask:
     if radius_mm == 0 or not mask.any():
         return mask
     result = np.zeros_like(mask)
-    for near, inner, slab in _slabs(mask.shape, radius_mm, spacing_mm):
+    for near, inner, slab in slabs(mask.shape, radius_mm, spacing_mm):
         if (part := mask[near]).any():
             distance_mm = ndimage.distance_transform_edt(~part, sampling=spacing_mm)
             result[slab] = distance_mm[inner] <= radius_mm
@@ -42,7 +42,7 @@ def shrunk(mask: Mask, radius_mm: float, spacing_mm: Spacing) -> Mask:
     if ball.sum() <= _FEW:
         return np.asarray(ndimage.binary_erosion(mask, ball, border_value=1))
     result = mask.copy()
-    for near, inner, slab in _slabs(mask.shape, radius_mm, spacing_mm):
+    for near, inner, slab in slabs(mask.shape, radius_mm, spacing_mm):
         if not (part := mask[near]).all():
             distance_mm = ndimage.distance_transform_edt(part, sampling=spacing_mm)
             result[slab] = distance_mm[inner] > radius_mm
@@ -93,8 +93,11 @@ def _ball(radius_mm: float, spacing_mm: Spacing) -> Mask:
     return ball
 
 
-def _slabs(shape: tuple[int, ...], reach_mm: float, spacing_mm: Spacing) -> list[tuple[slice, slice, slice]]:
-    """(what decides about a slab, the slab inside of that, the slab), from the first axis on."""
+def slabs(shape: tuple[int, ...], reach_mm: float, spacing_mm: Spacing) -> list[tuple[slice, slice, slice]]:
+    """(what decides about a slab, the slab inside of that, the slab), from the first axis on.
+
+    reach_mm: how far away something can decide.
+    """
     height, halo = max(1, _SLAB_VOXELS // (shape[1] * shape[2])), ceil(reach_mm / spacing_mm[0])
     found = []
     for start in range(0, shape[0], height):

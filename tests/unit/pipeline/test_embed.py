@@ -17,6 +17,7 @@ from engram.pipeline import embed as stage
 from engram.pipeline.check import CheckedCohort, _check_weights
 from engram.pipeline.console import Silent
 from engram.pipeline.encoder_weights import CheckedEncoders
+from engram.pipeline.memory_readouts import check_finite
 from engram.pipeline.requests import Request
 
 FINAL, QUALITY = (
@@ -58,14 +59,13 @@ def test_what_is_damaged_or_absent_is_made_again(store: EmbeddingStore) -> None:
 
 @pytest.mark.parametrize(("readout", "refused"), [("final", True), ("quality", True), ("regions", False)])
 def test_a_reading_that_is_not_finite_is_refused(readout: str, refused: bool) -> None:
-    reading = stage._Modality("P7", cast(Any, SimpleNamespace()), "PET", (), 0.0, 1.0)
     request = Request("PET", "spine", readout, FINAL.key)
     arrays = {"vector": np.array([1.0, np.nan], np.float32)}
     if not refused:
-        reading._check_finite(request, arrays)
+        check_finite("P7", request, arrays)
         return
     with pytest.raises(ImagingError, match=r"P7.*reading of PET, spine is not finite.*Check the weights"):
-        reading._check_finite(request, arrays)
+        check_finite("P7", request, arrays)
 
 
 def test_weights_that_changed_after_the_check_are_refused_here_and_in_every_worker(tmp_path: Path) -> None:

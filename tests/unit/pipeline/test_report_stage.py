@@ -13,6 +13,7 @@ from engram.memory.store import EmbeddingStore
 from engram.pipeline import report as stage
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.requests import picture_of
+from engram.report.beside import Beside
 
 Given = dict[str, Any]
 Keys = dict[str, dict[str, str]]
@@ -87,10 +88,10 @@ def test_pictures_that_are_not_in_the_store_are_named(made, given: Callable[...,
 
 
 def test_nothing_is_missing_where_pictures_are_not_wanted(made, given: Callable[..., Given]) -> None:
-    assert given(made.config(report={"pictures": False}), measured=True) == {"audit": None, "reach": None}
+    assert given(made.config(report={"pictures": False}), measured=True) == {"beside": Beside()}
 
 
-@pytest.mark.parametrize("name", ["audit", "reach"])
+@pytest.mark.parametrize("name", ["audit", "reach", "sensitivity"])
 def test_an_audit_and_a_reach_of_the_run_folder_are_shown(
     made, given: Callable[..., Given], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -98,4 +99,4 @@ def test_an_audit_and_a_reach_of_the_run_folder_are_shown(
     RunFolder.of(config).root.mkdir(exist_ok=True)
     (RunFolder.of(config).root / f"{name}.json").touch()
     monkeypatch.setattr(stage, f"load_{name}", lambda path: path.name)
-    assert given(config) == {"audit": None, "reach": None} | {name: f"{name}.json"}
+    assert given(config) == {"beside": Beside(**{name: f"{name}.json"})}
