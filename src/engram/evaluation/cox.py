@@ -63,15 +63,17 @@ def hazard_ratio(
 ) -> HazardRatio | None:
     """The hazard of the patients in `high` (n,) over that of the others, each compared within a stratum only.
 
-    None where either group has no event, or the fit fails.
+    None where either group has no event, the fit fails, or the data set no bound to the ratio, as where the groups
+    meet in no stratum.
     """
     if not outcome.event[high].any() or not outcome.event[~high].any():
         return None
     fitted = fit_cox(pd.DataFrame({"high": high.astype(np.float64)}), outcome, strata=np.asarray(strata))
     if fitted is None:
         return None
-    lower, upper = (float(bound) for bound in fitted.confidence_intervals_.loc["high"])
-    found = HazardRatio(*(math.exp(value) for value in (float(fitted.params_["high"]), lower, upper)))
+    logs = np.array([fitted.params_["high"], *fitted.confidence_intervals_.loc["high"]], dtype=np.float64)
+    with np.errstate(over="ignore"):
+        found = HazardRatio(*np.exp(logs).tolist())
     return found if math.isfinite(found.upper) else None
 
 

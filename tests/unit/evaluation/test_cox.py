@@ -161,3 +161,10 @@ def test_a_fit_that_cannot_be_made_is_none(rossi):
     assert fit_cox(columns, nobody) is None
     assert likelihood_ratio(columns.iloc[:, :0], outcome) is None
     assert proportional_hazards_p(columns, nobody) is None
+
+
+def test_groups_that_meet_in_no_fold_have_no_hazard_ratio():
+    """Within a fold there is nobody to compare with: the interval has no end, and no ratio is given."""
+    high = np.array([True, False, False, False, True, True, False, False, True, True])
+    outcome = SurvivalOutcome(np.ones(10, dtype=bool), np.arange(10.0, 20.0))
+    assert hazard_ratio(high, outcome, high.astype(int)) is None
