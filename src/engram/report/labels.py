@@ -18,7 +18,7 @@ UNVERIFIED_MEANING = (
     "The image model's weights come from a file of the user, and their name from the study file: Engram knows no "
     "published digest to hold them to."
 )
-FOLD_NOTES = "Left out inside the folds, or not as it should be:"
+FOLD_NOTES = "Notes of the fits inside the folds:"
 SYNTHETIC = "Synthetic cohort"
 SYNTHETIC_MEANING = (
     "These patients do not exist. Their true hazard is known, so each model can be measured against it."

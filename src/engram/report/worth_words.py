@@ -115,8 +115,7 @@ class Words:
         many = len(self.declared)
         among = "the only declared comparison" if many == 1 else f"{which} of {many} declared"
         return [
-            f"Difference in c-index {signed(one.difference)} "
-            f"(95 % CI {signed_interval(one.ci_lower, one.ci_upper)}; "
+            f"Difference in c-index {signed(one.difference)} ({_interval(one)}"
             f"corrected p {p_value(one.p_corrected)}, adjusted {p_value(one.p_adjusted)}): \u201c{one.row}\u201d "
             f"against \u201c{one.other}\u201d, {among}."
         ]
@@ -143,3 +142,9 @@ class Words:
             f"Net benefit at {found.horizon_months:g} months is higher with images at "
             f"{sum(d > 0 for d in known)} of {len(known)} thresholds (no test)."
         ]
+
+
+def _interval(one: Comparison) -> str:
+    if one.ci_lower is None or one.ci_upper is None:
+        return ""
+    return f"95 % CI {signed_interval(one.ci_lower, one.ci_upper)}; "

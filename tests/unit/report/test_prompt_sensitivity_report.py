@@ -13,6 +13,7 @@ from engram.evaluation.robustness_records import (
     load_sensitivity,
     save_sensitivity,
 )
+from engram.report.beside import Beside
 from engram.report.page import write_report
 from engram.report.prompt_sensitivity import lines, sensitivity_section
 
@@ -33,7 +34,7 @@ def altered(made: PromptSensitivity, name: str, **changes: object) -> PromptSens
 
 
 def test_the_page_has_section_figure_and_tables(synthetic_demo, made, tmp_path) -> None:
-    page = write_report(synthetic_demo, tmp_path, sensitivity=made).read_text()
+    page = write_report(synthetic_demo, tmp_path, beside=Beside(sensitivity=made)).read_text()
     assert '<section id="prompts">' in page
     assert '<a href="#prompts">' in page
     assert "Disturbed prompts.</b>" in page
@@ -47,12 +48,12 @@ def test_the_page_has_section_figure_and_tables(synthetic_demo, made, tmp_path) 
     c_index = (tmp_path / "tables/prompt_c_index.csv").read_text().splitlines()
     assert len(c_index) == 1 + len(VARIANTS) * len(ROWS) * 2
     assert c_index[1].startswith('box jittered by 5 mm,"PET + CT, spine_dilated",frozen,227,0.610,0.606,')
-    again = write_report(synthetic_demo, tmp_path, sensitivity=made).read_text()
+    again = write_report(synthetic_demo, tmp_path, beside=Beside(sensitivity=made)).read_text()
     assert again == page
 
 
 def test_without_it_nothing_is_left_of_an_earlier_one(synthetic_demo, made, tmp_path) -> None:
-    write_report(synthetic_demo, tmp_path, sensitivity=made)
+    write_report(synthetic_demo, tmp_path, beside=Beside(sensitivity=made))
     page = write_report(synthetic_demo, tmp_path).read_text()
     assert 'id="prompts"' not in page
     assert not list(tmp_path.glob("*/prompt_*"))
