@@ -17,6 +17,7 @@ from engram.config import load_config
 from engram.evaluation import (
     attribution_records,
     audit_records,
+    explain_file,
     explanation_records,
     performance_records,
     reach_records,
@@ -90,6 +91,7 @@ def test_every_documented_field_says_what_it_means() -> None:
             performance_records,
             audit_records,
             attribution_records,
+            explain_file,
             explanation_records,
             reach_records,
             robustness_records,
