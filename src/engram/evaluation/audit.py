@@ -95,7 +95,7 @@ def permutation_check(rows: Sequence[PermutedRow]) -> AuditCheck:
         passed=None if not shown else not above,
         detail=(
             f"Mean c-index over {times} permutations, with its 95 % interval: {shown or 'none can be computed'}. "
-            f"{'Above' if above else 'None lies above'} 0.5 with p < {SURE:g}{': ' if above else ''}{listed(above)}."
+            f"Above 0.5 with p < {SURE:g}: {listed(above) or 'none'}."
         ),
     )
 
