@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from engram.errors import StorageError
 from engram.evaluation.attribution_records import Attribution, MapControl
+from engram.evaluation.audit_records import AuditHashes
 from engram.evaluation.explanation_records import CovariateEffects, ExplainedModel, GradCamPeak
 from engram.evaluation.record import Record
 from engram.files import write_text
@@ -34,9 +35,7 @@ class Explanation(Record):
     """Everything that the report says of one row."""
 
     explain_version: int = EXPLAIN_VERSION
-    study: str  # SHA-256 of the study file, as study_digest of the results
-    manifest: str  # SHA-256 of the manifest
-    weights: str | None  # SHA-256 of the weights of the memory model
+    hashes: AuditHashes  # of what it was made from, as of an audit
     untrained: bool
     row: str
     modalities: list[str]  # scans of the row

@@ -15,6 +15,8 @@ from engram.memory.readouts import Arrays
 from engram.memory.rereading import Rereader
 from engram.table import EmbeddingKey, FloatArray, PatientFeatures
 
+OCCLUSION_VERSION = 1  # raised by hand whenever code changes what a patch does to a risk
+
 
 @dataclass(frozen=True, eq=False)
 class OccludedScan:

@@ -54,6 +54,10 @@ class PatchDeltas:
         self._deltas[str(patch.number)] = {row: risk - self.baseline[row] for row, risk in risks.items()}
         write_text(self.path, canonical_json(self._content()) + "\n")
 
+    def changes(self, row: str) -> list[float]:
+        """The change of one row's log-risk by each patch that was run, by its number."""
+        return [self._deltas[str(patch.number)][row] for patch in self.patches if str(patch.number) in self._deltas]
+
     def map_of(self, row: str, shape: Triple) -> SensitivityMap:
         """The map of one row over a volume (z, y, x). Raises ValueError while patches are missing."""
         if self.missing:

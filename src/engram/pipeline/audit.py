@@ -20,17 +20,14 @@ from engram.evaluation.audit import (
 )
 from engram.evaluation.audit_data import (
     Duplicates,
-    data_digest,
     duplicate_checks,
     duplicates,
     fold_check,
-    folds_digest,
 )
 from engram.evaluation.audit_planted import planted_leak
 from engram.evaluation.audit_records import NOT_AUDITED, Audit, AuditCheck, AuditHashes, PermutedRow, save_audit
 from engram.evaluation.audit_results import results_check
 from engram.evaluation.fold_fit import FoldResult
-from engram.evaluation.fold_jobs import code_digest
 from engram.evaluation.folds import drawn_folds, study_folds
 from engram.evaluation.out_of_fold import saved_risks
 from engram.evaluation.preprocess import keys_of
@@ -38,7 +35,7 @@ from engram.evaluation.protocols import headline_rows
 from engram.evaluation.results import load_results
 from engram.evaluation.rows import RowSpec, rows_of
 from engram.pipeline.console import Console
-from engram.pipeline.evaluate import Inputs, as_evaluated, study_digest, study_inputs
+from engram.pipeline.evaluate import as_evaluated, hashes_of, study_inputs
 from engram.pipeline.folders import RunFolder
 from engram.survival.splits import Fold
 from engram.table import EmbeddingKey, StudyTable
@@ -91,7 +88,7 @@ def audit_study(
             tell(number, work.stages + 1)
         permuted = work.permuted(table, specs, permutations)
         tell(work.stages + 1, work.stages + 1)
-    hashes = _hashes(config, inputs, folds)
+    hashes = hashes_of(config, inputs, folds)
     checks += [
         _of_results(config, hashes, table, there, folds, everything=everything, workers=workers),
         permutation_check(permuted),
@@ -199,14 +196,3 @@ def _of_results(
     fitted = folds if whole else folds[:1]
     run = _Work(config, workers).run(workers if everything else 0)
     return results_check(made, hashes, saved, table.features.ids, fitted, specs, lambda: run(table, specs, fitted))
-
-
-def _hashes(config: StudyConfig, inputs: Inputs, folds: Sequence[Fold]) -> AuditHashes:
-    return AuditHashes(
-        study=study_digest(config),
-        manifest=inputs.cohort.digest,
-        weights=inputs.embedded.weights_digest if inputs.embedded is not None else None,
-        folds=folds_digest(folds),
-        data=data_digest(inputs.assembled.table),
-        code=code_digest(),
-    )

@@ -15,7 +15,8 @@ from engram.cohort.summary import summarise
 from engram.config import StudyConfig
 from engram.config_grid import paper_grid
 from engram.errors import ImagingError
-from engram.evaluation.audit_data import data_digest
+from engram.evaluation.audit_data import data_digest, folds_digest
+from engram.evaluation.audit_records import AuditHashes
 from engram.evaluation.fold_jobs import code_digest
 from engram.evaluation.radiomics_records import RadiomicsProvenance
 from engram.evaluation.results import (
@@ -39,6 +40,7 @@ from engram.pipeline.regional_pet import load_regional_pet
 from engram.pipeline.study_table import AssembledTable, entries_of, study_table
 from engram.provenance import library_versions, python_version
 from engram.roi.words import in_words
+from engram.survival.splits import Fold
 from engram.table import PET_NUMBERS
 
 _DECIDE_NO_RESULT = ("folder", "output", "store", "manifest", "report", "explain", "robustness")
@@ -120,6 +122,18 @@ def as_evaluated(config: StudyConfig) -> StudyConfig:
     if not path.exists():
         return config
     return grid if load_results(path).provenance.study_digest == study_digest(grid) else config
+
+
+def hashes_of(config: StudyConfig, inputs: Inputs, folds: Sequence[Fold]) -> AuditHashes:
+    """What results were made of, or would be."""
+    return AuditHashes(
+        study=study_digest(config),
+        manifest=inputs.cohort.digest,
+        weights=inputs.embedded.weights_digest if inputs.embedded is not None else None,
+        folds=folds_digest(folds),
+        data=data_digest(inputs.assembled.table),
+        code=code_digest(),
+    )
 
 
 def _reads_pet_numbers(config: StudyConfig) -> bool:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from engram.config import StudyConfig
-from engram.errors import ConfigError
 from engram.evaluation.explain_file import Explanation, PatientMap, save_explanation
 from engram.evaluation.explanation_records import CovariateEffects, GradCamPeak
 from engram.evaluation.fold_fit import visible
@@ -24,6 +23,7 @@ from engram.explain.similarity import map_control
 from engram.jobs import run_jobs
 from engram.memory.weights import CheckedWeights, check_weights
 from engram.pipeline.console import Console
+from engram.pipeline.evaluate import hashes_of
 from engram.pipeline.explain_patient import PatientExplained, PatientJob, explain_patient, prepare
 from engram.pipeline.explain_reach import measure_reach
 from engram.pipeline.explain_study import ExplainedStudy, explained_study, spread_over_risk
@@ -45,7 +45,7 @@ def explain(config: StudyConfig, asked: Asked, *, workers: int, console: Console
     May be killed at any moment: a patch that was occluded is not occluded again. Raises as `explained_study` and
     `explain_patient`; ConfigError for a patient who is not in the study.
     """
-    study = explained_study(config, workers=workers, console=console)
+    study = explained_study(config, workers=workers, console=console, ids=asked.ids)
     folder, weights = RunFolder.of(study.config), _weights(study.config)
     chosen = _chosen(study, asked)
     jobs = [_job(study, position, folder) for position in chosen]
@@ -62,9 +62,19 @@ def explain(config: StudyConfig, asked: Asked, *, workers: int, console: Console
             prepare_with=(study.config, weights),
             progress=progress,
         )
-    explanation = _explanation(study, found, _grad_cam(study, chosen), _covariates(study), weights)
+    explanation = _explanation(study, found, _grad_cam(study, chosen), _covariates(study))
+    save_explanation(explanation, folder.explanation)
+    _remove_others(folder, explanation)
     measure_reach(study, chosen, weights, workers=workers, console=console)
-    return save_explanation(explanation, folder.explanation)
+    return folder.explanation
+
+
+def _remove_others(folder: RunFolder, explanation: Explanation) -> None:
+    """Maps of other rows, settings or patients, which nobody could tell from these by their names."""
+    stems = tuple(one.overlay.removesuffix(".svg") for one in explanation.maps)
+    for path in folder.explained.glob("patient_*"):
+        if not path.name.startswith(stems):
+            path.unlink()
 
 
 def _weights(config: StudyConfig) -> CheckedWeights:
@@ -73,9 +83,6 @@ def _weights(config: StudyConfig) -> CheckedWeights:
 
 def _chosen(study: ExplainedStudy, asked: Asked) -> list[int]:
     ids = study.table.features.ids
-    unknown = [one for one in asked.ids if one not in ids]
-    if unknown:
-        raise ConfigError(f"'{unknown[0]}' is no patient of this study, or was left out of it (exclusions.csv).")
     if asked.ids:
         return sorted({ids.index(one) for one in asked.ids})
     if asked.everybody:
@@ -132,7 +139,6 @@ def _explanation(
     found: Sequence[PatientExplained],
     cams: list[GradCamPeak],
     covariates: CovariateEffects | None,
-    weights: CheckedWeights,
 ) -> Explanation:
     explain, made = study.config.explain, study.results.provenance
     seed = study.config.evaluation.seed
@@ -140,9 +146,7 @@ def _explanation(
     patch_ml = float(np.prod(explain.patch_mm)) / 1000
     row, roi = study.spec.name, study.spec.roi
     return Explanation(
-        study=made.study_digest,
-        manifest=made.manifest_digest,
-        weights=weights.digest,
+        hashes=hashes_of(study.config, study.inputs, study.folds),
         untrained=made.untrained_weights,
         row=row,
         modalities=list(study.spec.modalities),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from engram.explain.control_models import CONTROLS
 from engram.explain.fold_model import FoldModel
 from engram.explain.fold_models import unpacked
 from engram.explain.map_files import write_map
-from engram.explain.occlusion import OccludedPatient, OccludedScan, record_of, same_embedding
+from engram.explain.occlusion import OCCLUSION_VERSION, OccludedPatient, OccludedScan, record_of, same_embedding
 from engram.explain.overlay import draw_overlay
 from engram.explain.patch_deltas import PatchDeltas
 from engram.explain.patches import Patch, fill_value, patch_grid
@@ -190,6 +190,7 @@ def _made_from(job: PatientJob, models: dict[str, FoldModel]) -> dict[str, Any]:
         "protocol": protocol_of(config).digest,
         "weights": _Worker.backbone.digest,
         "models": {name: one.fingerprint for name, one in models.items()},
+        "occlusion_version": OCCLUSION_VERSION,
         "fill": explain.fill,
         "tolerance": explain.tolerance if explain.mode == "fast" else None,
         "compute": config.embedding.model_dump(include={"device", "threads", "batch"}),
@@ -205,20 +206,21 @@ def _write(
 ) -> MapMade:
     """The files of one map: NIfTI and overlay."""
     config, untrained = _Worker.config, _Worker.backbone.untrained
-    stem = f"patient_{job.number:04d}_{name.replace(' + ', '_')}"
+    # By content: what a kill leaves of other settings is never taken for these.
+    stem = f"patient_{job.number:04d}_{name.replace(' + ', '_')}_{deltas.address[:8]}"
     write_map(found, seen.pair.grid, job.folder, stem, untrained=untrained)
     drawing = draw_overlay(
         seen.pair,
         seen.masks[roi],
         found.signed(),
-        windows={modality: window_of(config, modality) for modality in config.modalities},
+        windows={modality: window_of(config, modality) for modality in get_args(Modality)},
         name=stem,
         title=f"Patient {job.number}, {name} occluded",
         untrained=untrained,
     )
     write_text(job.folder / f"{stem}.svg", drawing.svg)
-    changes, _ = found.covered()
-    return MapMade(name, deltas.baseline[name], float(changes.min()), float(changes.max()), f"{stem}.svg")
+    changes = [0.0, *deltas.changes(name)]
+    return MapMade(name, deltas.baseline[name], min(changes), max(changes), f"{stem}.svg")
 
 
 def _shares(found: SensitivityMap, seen: PatientImages, roi: str) -> list[PartShare] | None:

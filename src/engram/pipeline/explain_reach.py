@@ -22,7 +22,7 @@ from engram.pipeline.console import Console
 from engram.pipeline.explain_study import ExplainedStudy
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.patients import open_patient
-from engram.pipeline.requests import protocol_of, readouts_of, window_of
+from engram.pipeline.requests import protocol_of, protocol_of_readout, readouts_of, window_of
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,11 @@ def _reach_of(job: _Job) -> list[ReachCurve]:
         scan = Scan(job.number, modality, str(protocol.fields["prompting"]))
         wanted = {roi: Wanted(region, readouts) for roi, region in regions.items()}
         with Rereader(backbone, frames, wanted, protocol, batch=config.embedding.batch) as reader:
-            curves += reach_of_patient(
+            found = reach_of_patient(
                 reader, frames, regions, scan, stride=config.explain.reach_stride, grey=mean_grey(frames)
             )
+        for curve in found:
+            prompting = str(protocol_of_readout(config, readouts_of(config)[curve.readout]).fields["prompting"])
+            curves.append(curve.model_copy(update={"prompting": prompting}))
         tell_share((done + 1) / len(config.modalities))
     return curves

@@ -10,6 +10,7 @@ import pandas as pd
 
 from engram.config import StudyConfig
 from engram.errors import ConfigError, StorageError
+from engram.evaluation.audit_results import unlike
 from engram.evaluation.folds import study_folds
 from engram.evaluation.out_of_fold import saved_risks
 from engram.evaluation.preprocess import keys_of
@@ -19,11 +20,11 @@ from engram.explain.control_models import CONTROLS, control_models
 from engram.explain.fold_model import FoldModel
 from engram.explain.fold_models import fold_models
 from engram.pipeline.console import Console
-from engram.pipeline.evaluate import Inputs, as_evaluated, study_digest, study_inputs
+from engram.pipeline.evaluate import Inputs, as_evaluated, hashes_of, study_inputs
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.requests import readouts_of
 from engram.survival.splits import Fold
-from engram.table import EmbeddingKey, StudyTable
+from engram.table import StudyTable
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,6 @@ class ExplainedStudy:
         """The study table."""
         return self.inputs.assembled.table
 
-    @property
-    def keys(self) -> tuple[EmbeddingKey, ...]:
-        """The embeddings of the row."""
-        return keys_of(self.spec)
-
     def fold_of(self, position: int) -> int:
         """The fold, from 0, that held a patient out, by position in the table. Raises ConfigError for one who
         never tests."""
@@ -62,25 +58,30 @@ class ExplainedStudy:
         )
 
 
-def explained_study(config: StudyConfig, *, workers: int, console: Console) -> ExplainedStudy:
+def explained_study(
+    config: StudyConfig, *, workers: int, console: Console, ids: Sequence[str] = ()
+) -> ExplainedStudy:
     """The row that the study file asks for, with its models made again and held to the saved risks.
 
-    Raises StorageError where there are no results, or they are of another study file or other data; ConfigError
-    where the row is unknown or reads no memory.
+    ids: patients that will be asked for. Raises StorageError where there are no results, or they are of another
+    study file, other data or another version of Engram; ConfigError where the row is unknown or reads no memory, or
+    a patient is not in the study.
     """
     config = as_evaluated(config)
     folder = RunFolder.of(config)
     results = load_results(folder.results)
     inputs = study_inputs(config)
-    if (results.provenance.study_digest, results.provenance.manifest_digest) != (
-        study_digest(config),
-        inputs.cohort.digest,
-    ):
+    folds = study_folds(inputs.assembled.table, config.evaluation)
+    others = unlike(results.provenance, hashes_of(config, inputs, folds))
+    if others:
         raise StorageError(
-            f"{folder.results}: results of another study file or manifest. Run 'engram run' (or 'study') again, "
-            "then 'engram explain'."
+            f"{folder.results}: results of another {', '.join(others)}. Run 'engram run' (or 'study') again, then "
+            "'engram explain'."
         )
-    spec, folds = chosen_row(config, results), study_folds(inputs.assembled.table, config.evaluation)
+    unknown = [one for one in ids if one not in inputs.assembled.table.features.ids]
+    if unknown:
+        raise ConfigError(f"'{unknown[0]}' is no patient of this study, or was left out of it (exclusions.csv).")
+    spec = chosen_row(config, results)
     risks = saved_risks(folder.out_of_fold)
     console.say(f"Row '{spec.name}': its models are made again, and held to the saved risks")
     table, absent = inputs.assembled.table, inputs.assembled.absent

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from engram.config import StudyConfig
 from engram.errors import CohortError, ConfigError, WeightsError
-from engram.evaluation.audit_data import data_digest, folds_digest
-from engram.evaluation.audit_records import AuditHashes
-from engram.evaluation.fold_jobs import code_digest
 from engram.evaluation.folds import study_folds
 from engram.evaluation.preprocess import keys_of
 from engram.evaluation.robustness_records import PromptSensitivity, save_sensitivity
@@ -21,7 +18,7 @@ from engram.pipeline.console import Console
 from engram.pipeline.disturbed import Asked, DisturbedJob, embed_disturbed
 from engram.pipeline.disturbed_rows import Disturbances, Keys, compared, protocol_of_rows
 from engram.pipeline.embedded import Embedded
-from engram.pipeline.evaluate import Inputs, as_evaluated, study_digest, study_inputs
+from engram.pipeline.evaluate import Inputs, as_evaluated, hashes_of, study_inputs
 from engram.pipeline.folders import RunFolder
 from engram.pipeline.requests import Disturbed, Request, requests_of, weights_of
 from engram.table import EmbeddingKey
@@ -144,14 +141,7 @@ def prompt_sensitivity(config: StudyConfig, *, workers: int, console: Console) -
         untrained_weights=todo.embedded.untrained,
         settings=config.robustness.model_dump(mode="json"),
         variants=variants,
-        hashes=AuditHashes(
-            study=study_digest(config),
-            manifest=inputs.cohort.digest,
-            weights=todo.embedded.weights_digest,
-            folds=folds_digest(folds),
-            data=data_digest(table),
-            code=code_digest(),
-        ),
+        hashes=hashes_of(config, inputs, folds),
     )
     save_sensitivity(found, RunFolder.of(config).sensitivity)
     return found

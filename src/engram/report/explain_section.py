@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engram.evaluation.audit_results import unlike
 from engram.evaluation.explain_file import Explanation, PatientMap
 from engram.evaluation.results import StudyResults
 from engram.report.attribution import attribution_table, controls_table
@@ -19,8 +20,8 @@ EXPLAIN_TABLES = (MAPS, ATTRIBUTION, CONTROLS)
 BODY, COVARIATES = "body", "covariate_values"
 EXPLAIN_FIGURES = (BODY, COVARIATES)
 ANOTHER = (
-    "explain.json is here, but it is not of these results: its study file, manifest or weights were others. Run "
-    "'engram explain' again."
+    "explain.json is here, but it is not of these results: its study file, manifest, weights, data or code were "
+    "others. Run 'engram explain' again."
 )
 _MEANING = (
     "Each patient is explained by the model of the fold that left him out, fitted again and held to the saved "
@@ -47,12 +48,7 @@ def explain_section(
     """The section; None where nothing was explained."""
     if found is None:
         return None
-    made = results.provenance
-    if (found.study, found.manifest, found.weights) != (
-        made.study_digest,
-        made.manifest_digest,
-        made.weights_digest,
-    ):
+    if unlike(results.provenance, found.hashes):
         return ExplainSection((ANOTHER,), (), {}, {}, untrained=False)
     shown = tuple(_overlay(one, overlays[one.overlay]) for one in found.maps if one.overlay in overlays)
     what = (_done(found), *_unread(found), _MEANING, *[_NO_OVERLAYS] * (not shown))

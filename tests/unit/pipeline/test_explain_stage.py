@@ -128,6 +128,9 @@ def test_a_map_is_what_an_occluded_study_would_have_had(config: StudyConfig) -> 
     risk = model.risk_of_versions(alone, {key: one[None]})[0] - model.risk(alone)[0]
     assert kept["CT"] == pytest.approx(risk, rel=1e-6, abs=1e-9)
     assert kept["CT"] != 0
+    deltas = [one["CT"] for one in json.loads(only.read_text())["deltas"].values()]
+    of_ct = next(one for one in explained.maps if one.occluded == "CT")
+    assert (of_ct.lowest, of_ct.highest) == (min(0, *deltas), max(0, *deltas))
     assert explained.maps[0].patches == len(json.loads(only.read_text())["patches"])
 
 
@@ -207,9 +210,27 @@ def test_the_default_row_is_the_best_that_reads_a_memory_alone(config: StudyConf
         chosen_row(changed(config, row="Clinical, ridge Cox"), results)
 
 
+@pytest.mark.usefixtures("without_reach")
+def test_a_row_of_the_pet_alone_is_shown_over_the_ct(made: Any) -> None:
+    """The CT is on the pages, though no row sees it: masks lie on its grid. Maps of earlier settings are gone."""
+    models = {"families": ["image"], "origins": ["PET"], "baselines": []}
+    settings = SECTIONS["explain"] | {"row": None, "patients": 1, "controls": False}
+    config = made.config(**(SECTIONS | {"models": models, "explain": settings}))
+    embed(config, check(config, workers=0, console=Silent()), workers=0, console=Silent())
+    evaluate(config, workers=0, console=Silent())
+    found = load_explanation(run(config))
+    assert [one.occluded for one in found.maps] == ["PET"]
+    again = load_explanation(run(changed(config, patch_mm=(20.0, 20.0, 20.0))))
+    assert again.maps[0].overlay != found.maps[0].overlay
+    stem = again.maps[0].overlay.removesuffix(".svg")
+    assert {path.name for path in RunFolder.of(config).explained.iterdir()} == {
+        f"{stem}{end}" for end in (".svg", "_signed.nii.gz", "_absolute.nii.gz")
+    }
+
+
 def test_what_was_not_evaluated_is_not_explained(config: StudyConfig) -> None:
     other = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"seed": 7})})
-    with pytest.raises(StorageError, match="results of another study file or manifest"):
+    with pytest.raises(StorageError, match="results of another study file"):
         run(other)
     assert study_digest(changed(config, patients=1)) == study_digest(config)
     RunFolder.of(config).results.unlink()
