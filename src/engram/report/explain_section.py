@@ -28,7 +28,7 @@ _MEANING = (
     "risks bit for bit. A map says what the model looks at, and not what causes the outcome; size, stride and fill "
     "of the patches decide much of it."
 )
-_NO_OVERLAYS = "The overlays are not shown: report.pictures is false, or their files are gone."
+MOST_SHOWN = 12  # overlays: each is a third of a megabyte
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ def explain_section(
         return None
     if unlike(results.provenance, found.hashes):
         return ExplainSection((ANOTHER,), (), {}, {}, untrained=False)
-    shown = tuple(_overlay(one, overlays[one.overlay]) for one in found.maps if one.overlay in overlays)
-    what = (_done(found), *_unread(found), _MEANING, *[_NO_OVERLAYS] * (not shown))
+    there = [one for one in found.maps if one.overlay in overlays]
+    shown = tuple(_overlay(one, overlays[one.overlay]) for one in there[:MOST_SHOWN])
+    what = (_done(found), *_unread(found), _MEANING, *_not_shown(found, len(there)))
     return ExplainSection(what, shown, _tables(found), _figures(found), found.untrained)
 
 
@@ -76,6 +77,14 @@ def _unread(found: Explanation) -> list[str]:
     if not unread:
         return []
     return [f"{unread} of {patches} patches touch no slice that the protocol reads, and change nothing."]
+
+
+def _not_shown(found: Explanation, there: int) -> list[str]:
+    """How many overlays are not on the page, and why."""
+    gone, more = len(found.maps) - there, there - MOST_SHOWN
+    why = f"{gone} of {len(found.maps)} overlays are not shown: report.pictures is false, or their files are gone."
+    rest = f"The first {MOST_SHOWN} of {there} overlays are shown; the others are in the folder 'explain'."
+    return [*[why] * (gone > 0), *[rest] * (more > 0)]
 
 
 def _overlay(one: PatientMap, svg: str) -> Drawing:

@@ -73,6 +73,7 @@ def _risk_in_words(one: GateShare) -> list[str]:
         1: f"the more of {one.first}, the higher the risk",
         -1: f"the more of {one.first}, the lower the risk",
         0: "share and risk go together no more than chance would have it",
+        None: "too few patients to tell whether share and risk go together",
     }
     return [f"{words[side]} ({found})"]
 
@@ -85,12 +86,13 @@ def _time_in_words(one: GateShare) -> list[str]:
         1: f"those with more of {one.first} had the event sooner",
         -1: f"those with more of {one.first} had the event later",
         0: "the share alone does not tell who has the event sooner",
+        None: "too few patients to tell whether the share goes with time",
     }
     return [f"{words[_side(one.c_lower, one.c_upper, _CHANCE)]} ({found})"]
 
 
-def _side(lower: float | None, upper: float | None, nothing: float) -> int:
-    """1 where an interval lies above what nothing would give, -1 below, 0 where it holds it or there is none."""
+def _side(lower: float | None, upper: float | None, nothing: float) -> int | None:
+    """1 where an interval lies above what nothing would give, -1 below, 0 where it holds it; None without one."""
     if lower is None or upper is None:
-        return 0
+        return None
     return int(lower > nothing) - int(upper < nothing)
