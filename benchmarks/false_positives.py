@@ -149,7 +149,9 @@ def _groups(row: list[FoldResult], folds: list[Fold], table: StudyTable, seed: i
 def _added(row: list[FoldResult], folds: list[Fold], table: StudyTable, config: StudyConfig) -> Found:
     columns = clinical_columns(table, config.covariates, max_missing=config.evaluation.max_missing)
     (one,) = incremental_value(columns, {"image": pool_risks(row, folds)}, table.outcome)
-    return {"image added to the covariates: likelihood ratio": _positive(one.p)}
+    reverse = one.coefficient is not None and one.coefficient < 0  # has no p: the report calls nothing found
+    return {"image added to the covariates: likelihood ratio, where risk raises the hazard": not reverse
+            and _positive(one.p)}  # fmt: skip
 
 
 def _positive(p: float | None) -> bool:
